@@ -1,0 +1,56 @@
+# make demo [PHOTO=path] [ONCE=1]   the six steps on one photo
+# make up [ARGS="--port 9000"]      the whole system on this machine
+# make test                         everything that CI runs
+# make check                        the fast part: format, lint, types, layers, spelling
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+APP    := $(VENV)/.app
+DEV    := $(VENV)/.dev
+# pip of the machine installs into the new environment, so that neither ensurepip nor an upgrade of pip is needed.
+PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check lock clean
+
+help: ## say what can be made
+	@sed -n 's/^# make/make/p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Safelight needs Python 3.11 or newer; set PYTHON=")'
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(APP): requirements/app.txt pyproject.toml clients/python/pyproject.toml | $(BIN)/python
+	@echo "Installing Safelight into $(VENV) (once; about a minute)"
+	@$(PIP) install --require-hashes -r requirements/app.txt
+	@$(PIP) install --no-deps --no-build-isolation -e clients/python -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(APP)
+	@echo "Installing the tools of the tests into $(VENV) (once)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(APP)
+	@ONCE=$(ONCE) $(BIN)/safelight demo $(if $(PHOTO),"$(PHOTO)")
+
+up: $(APP)
+	@$(BIN)/safelight up $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+test: check
+	$(BIN)/pytest
+
+lock: ## resolve the requirements anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade requirements/app.in -o requirements/app.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade -c requirements/app.txt requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,1 @@
+"""Upload images to Safelight from Python."""

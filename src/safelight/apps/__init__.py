@@ -1,0 +1,1 @@
+"""Composition roots: one module per thing that can be deployed. Only here do adapters meet the journey."""

@@ -1,0 +1,170 @@
+"""The record of an image, its states, and the table of legal moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+ImageId = NewType("ImageId", str)
+"""A time-ordered UUID in 32 hexadecimal digits. It names an image; it proves nothing."""
+
+
+class State(StrEnum):
+    """Where an image is on its way. `NEXT` says where it may go from there."""
+
+    REQUESTED = "requested"
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    HELD = "held"
+    READY = "ready"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+
+
+NEXT: Mapping[State, frozenset[State]] = {
+    State.REQUESTED: frozenset({State.UPLOADED, State.EXPIRED, State.DELETED}),
+    State.UPLOADED: frozenset({State.PROCESSING, State.FAILED, State.DELETED}),
+    # Back to uploaded: our own fault, to be tried again later.
+    State.PROCESSING: frozenset({State.UPLOADED, State.HELD, State.READY, State.REJECTED, State.FAILED, State.DELETED}),
+    State.HELD: frozenset({State.READY, State.REJECTED, State.DELETED}),
+    State.READY: frozenset({State.DELETED}),
+    State.REJECTED: frozenset({State.DELETED}),
+    # Back to uploaded: an operator mended the cause and sends it round again.
+    State.FAILED: frozenset({State.UPLOADED, State.DELETED}),
+    State.EXPIRED: frozenset({State.DELETED}),
+    State.DELETED: frozenset(),
+}
+
+FINAL = frozenset({State.READY, State.REJECTED, State.FAILED, State.EXPIRED, State.DELETED})
+"""States that whoever waits for an image need not wait beyond."""
+
+GONE = frozenset({State.EXPIRED, State.DELETED})
+"""States of an image that is no more: callers get 410 or 404."""
+
+SHOWN = frozenset({State.UPLOADED, State.PROCESSING, State.READY, State.FAILED})
+"""States in which a stored rendition may be read. (Uploaded and failed: a retry keeps what is stored.)"""
+
+BYTES_NEEDED = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.FAILED})
+"""States whose incoming bytes must not be swept away."""
+
+BYTES_OWED = frozenset({State.REJECTED, State.EXPIRED, State.DELETED})
+"""States whose bytes must all be purged."""
+
+
+class ChecksumAlgorithm(StrEnum):
+    """What a client may promise about its bytes."""
+
+    CRC32C = "crc32c"
+    SHA256 = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A promised checksum: `value` is base64 (RFC 4648) of the big-endian digest, as S3 writes it."""
+
+    algorithm: ChecksumAlgorithm
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The application's record that an image belongs to: `type` and `id` are the application's words."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image as REQUEST creates it, before any byte has come."""
+
+    id: ImageId
+    kind: str
+    public: bool
+    owner: str | None
+    attached_to: Attachment | None
+    filename: str
+    declared_type: str
+    declared_bytes: int
+    checksum: Checksum | None
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What the bytes turned out to be, when PROCESS looked at them."""
+
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    renditions_expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page can show before the image has loaded."""
+
+    placeholder: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why an image was rejected or failed: a stable code and a sentence for the end user."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The record. Everything else (URLs, progress, events) is built from it.
+
+    `upload_attempt` counts signed uploads, each with a key of its own; `attempt` counts workers that took the image and
+    fences their writes; `revision` rises with every visible change and makes the ETag of CHECK.
+    """
+
+    id: ImageId
+    kind: str
+    state: State
+    public: bool
+    owner: str | None
+    attached_to: Attachment | None
+    filename: str
+    declared_type: str
+    declared_bytes: int
+    checksum: Checksum | None
+    upload_attempt: int
+    attempt: int
+    token_generation: int
+    revision: int
+    verified: Verified | None
+    look: Look | None
+    original_kept: bool
+    ending: Ending | None
+    created_at: datetime
+    expires_at: datetime
+    """The last upload URL ends here."""
+    lease_until: datetime | None
+    next_attempt_at: datetime | None
+    ready_at: datetime | None
+    purged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One stored result of one variant. Its object key follows from these fields alone."""
+
+    image_id: ImageId
+    variant: str
+    fingerprint: str
+    format: str
+    width: int
+    height: int
+    bytes: int

@@ -1,0 +1,39 @@
+"""Pieces of queued work. A job names a record; all that it needs to know is read from there."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from safelight.domain.image import ImageId
+
+DeliveryId = NewType("DeliveryId", str)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessImage:
+    """Verify and render an uploaded image."""
+
+    image_id: ImageId
+
+
+@dataclass(frozen=True, slots=True)
+class ReprocessImage:
+    """Render what a ready image lacks of its kind's present variants."""
+
+    image_id: ImageId
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeImage:
+    """Remove every byte of an image that is rejected, expired or deleted."""
+
+    image_id: ImageId
+
+
+@dataclass(frozen=True, slots=True)
+class SendWebhook:
+    """Tell the application what happened to an image."""
+
+    delivery_id: DeliveryId
+
+
+Job = ProcessImage | ReprocessImage | PurgeImage | SendWebhook

@@ -1,0 +1,134 @@
+"""Kinds of image, as an application declares them.
+
+    avatar = Kind("avatar", accept="jpeg png webp", max_bytes="10MB", public=True, variants={"thumb": cover(96, 96)})
+
+A declaration is checked when it is written; a kind is closed by default.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from safelight.domain.errors import KindInvalid, UnknownKind
+from safelight.domain.formats import DECLARED, UNTYPED, InputFormat, Words, parse_formats
+from safelight.domain.image import Attachment
+from safelight.domain.variant import Variant
+from safelight.domain.who import Who
+
+Rule = Callable[[Who, Attachment | None], bool | Awaitable[bool]]
+"""Decides whether a caller may upload for a target. It may be a coroutine function."""
+
+MAX_RENDITIONS = 64
+"""Renditions of one image at the most: each is an open file in the sandbox."""
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""Names of kinds and variants stand in URLs and object keys."""
+
+DEFAULT_ACCEPT = "jpeg png webp gif avif heic"
+DEFAULT_MAX_BYTES = "20MB"
+DEFAULT_MAX_PIXELS = "50MP"
+DEFAULT_MAX_FRAMES = 300
+
+BYTE_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+PIXEL_UNITS = {"px": 1, "MP": 10**6}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Kind:
+    """A declared sort of image.
+
+    `accept`: words out of jpeg png webp gif avif tiff heic. `max_bytes`: "10MB" or a number. `max_pixels`: "50MP" or a
+    number, width x height x frames read from the header. `max_frames`: of an animation, of which the first is shown.
+    `public`: renditions have direct URLs that need no token. `variants`: name to `cover(...)` or `fit(...)`.
+    `may_upload(who, target)`: whether a caller other than the application's own API key may upload; nobody by default.
+    `keep_original`: keep the verified file, privately; without it nothing can be rendered again.
+
+    Raises KindInvalid.
+    """
+
+    name: str
+    variants: Mapping[str, Variant]
+    accept: tuple[InputFormat, ...]
+    max_bytes: int
+    max_pixels: int
+    max_frames: int
+    public: bool
+    keep_original: bool
+    may_upload: Rule | None = field(compare=False)
+
+    def __init__(  # noqa: PLR0913 - a declaration has as many words as there are things to declare
+        self,
+        name: str,
+        *,
+        variants: Mapping[str, Variant],
+        accept: Words = DEFAULT_ACCEPT,
+        max_bytes: int | str = DEFAULT_MAX_BYTES,
+        max_pixels: int | str = DEFAULT_MAX_PIXELS,
+        max_frames: int = DEFAULT_MAX_FRAMES,
+        public: bool = False,
+        keep_original: bool = True,
+        may_upload: Rule | None = None,
+    ) -> None:
+        for word in (name, *variants):
+            if not NAME.fullmatch(word):
+                raise KindInvalid(f"{word!r} is no name: lower-case letters and digits, with - between")
+        renditions = sum(len(variant.widths) * len(variant.formats) for variant in variants.values())
+        if not 1 <= renditions <= MAX_RENDITIONS:
+            raise KindInvalid(f"kind {name!r} has {renditions} renditions; 1 to {MAX_RENDITIONS} are possible")
+        if max_frames < 1:
+            raise KindInvalid(f"max_frames of kind {name!r} must be 1 or more")
+        values = {
+            "name": name,
+            "variants": MappingProxyType(dict(variants)),
+            "accept": parse_formats(InputFormat, accept),
+            "max_bytes": parse_quantity(max_bytes, BYTE_UNITS),
+            "max_pixels": parse_quantity(max_pixels, PIXEL_UNITS),
+            "max_frames": max_frames,
+            "public": public,
+            "keep_original": keep_original,
+            "may_upload": may_upload,
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+
+    def accepts(self, declared_type: str) -> bool:
+        """Whether a file declared as this media type may come. A type that says nothing may: the bytes decide."""
+        media_type = declared_type.partition(";")[0].strip().lower()
+        return media_type in UNTYPED or DECLARED.get(media_type) in self.accept
+
+
+class Kinds(Mapping[str, Kind]):
+    """Every kind of an installation, by name. Looking for one that is not there raises UnknownKind."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        """Raises KindInvalid when two kinds have one name."""
+        self._kinds: dict[str, Kind] = {}
+        for kind in kinds:
+            if kind.name in self._kinds:
+                raise KindInvalid(f"there are two kinds named {kind.name!r}")
+            self._kinds[kind.name] = kind
+
+    def __getitem__(self, name: str) -> Kind:
+        if name not in self._kinds:
+            raise UnknownKind(kind=name, known=", ".join(sorted(self._kinds)))
+        return self._kinds[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+
+def parse_quantity(value: int | str, units: Mapping[str, int]) -> int:
+    """Return the number that e.g. "10MB" or 10_000_000 means in the smallest of `units`. Raises KindInvalid."""
+    if isinstance(value, int) and value > 0:
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", str(value))
+    if not match or match[2] not in units or float(match[1]) <= 0:
+        raise KindInvalid(f"{value!r} is no quantity: a number and one of {' '.join(units)}")
+    return int(float(match[1]) * units[match[2]])

@@ -1,0 +1,117 @@
+"""Variants: named recipes for renditions. A recipe is data, travels to the sandbox, and hashes to a fingerprint."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from safelight.domain.errors import KindInvalid
+from safelight.domain.formats import OutputFormat, Words, parse_formats
+
+RENDERING_VERSION = 1
+"""Part of every fingerprint. Raise it when one recipe would come to visibly different pixels."""
+
+MAX_EDGE_PX = 16_383
+"""libwebp's WEBP_MAX_DIMENSION, the smallest edge limit among the formats that are written."""
+
+DEFAULT_FORMATS = "webp jpeg"
+"""WebP for the browsers of today, JPEG for mail and link previews. Add `avif` for the smallest files."""
+
+DEFAULT_QUALITY: Mapping[OutputFormat, int] = {
+    OutputFormat.AVIF: 60,
+    OutputFormat.WEBP: 80,
+    OutputFormat.JPEG: 80,
+}
+"""Measured to look alike (SSIMULACRA 2 within two points): docs/decisions/0003."""
+
+WHITE = "#ffffff"
+
+
+class Fit(StrEnum):
+    """How a variant fills its box."""
+
+    COVER = "cover"
+    """Fills the box, cropped to its shape around what the eye goes to first."""
+    FIT = "fit"
+    """Keeps the whole image and its shape, at most so wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A recipe. Make one with `cover` or `fit`; sizes are in pixels, `widths` ascending."""
+
+    fit: Fit
+    widths: tuple[int, ...]
+    height: int | None
+    formats: tuple[OutputFormat, ...]
+    quality: Mapping[OutputFormat, int] = field(default_factory=dict)
+    background: str = WHITE
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever the recipe does."""
+        recipe = json.dumps([RENDERING_VERSION, asdict(self)], sort_keys=True)
+        return hashlib.sha256(recipe.encode()).hexdigest()[:16]
+
+
+def cover(
+    width: int,
+    height: int,
+    *,
+    formats: Words = DEFAULT_FORMATS,
+    quality: Mapping[str, int] | None = None,
+    background: str = WHITE,
+) -> Variant:
+    """Fill `width` x `height` pixels, cropped around what the eye goes to first. Never enlarges.
+
+    `formats` are words out of avif, webp, jpeg, png. `quality` (1 to 100) replaces the default of a format.
+    `background` (#rrggbb) is what transparency becomes in JPEG. Raises KindInvalid.
+    """
+    return _variant(Fit.COVER, (width,), height, formats, quality, background)
+
+
+def fit(
+    width: int | None = None,
+    *,
+    widths: Iterable[int] = (),
+    formats: Words = DEFAULT_FORMATS,
+    quality: Mapping[str, int] | None = None,
+    background: str = WHITE,
+) -> Variant:
+    """Keep the whole image at most `width` pixels wide, or once for each of `widths`. Never enlarges.
+
+    The other arguments are those of `cover`. Raises KindInvalid.
+    """
+    wanted = (*widths, *(() if width is None else (width,)))
+    return _variant(Fit.FIT, wanted, None, formats, quality, background)
+
+
+def _variant(
+    how: Fit,
+    widths: Iterable[int],
+    height: int | None,
+    formats: Words,
+    quality: Mapping[str, int] | None,
+    background: str,
+) -> Variant:
+    sizes = tuple(sorted(set(widths)))
+    if not sizes:
+        raise KindInvalid("fit() needs a width, or widths=[...]")
+    for size in (*sizes, *(() if height is None else (height,))):
+        if not 1 <= size <= MAX_EDGE_PX:
+            raise KindInvalid(f"a size of {size} px is not between 1 and {MAX_EDGE_PX}")
+    if not re.fullmatch(r"#[0-9a-f]{6}", background):
+        raise KindInvalid(f"background {background!r} is not of the form #rrggbb, in lower case")
+    return Variant(how, sizes, height, parse_formats(OutputFormat, formats), _quality(quality or {}), background)
+
+
+def _quality(wanted: Mapping[str, int]) -> dict[OutputFormat, int]:
+    parse_formats(OutputFormat, [*wanted, OutputFormat.WEBP])
+    for name, value in wanted.items():
+        if name == OutputFormat.PNG:
+            raise KindInvalid("png is lossless and has no quality")
+        if not 1 <= value <= 100:  # noqa: PLR2004 - the range that every encoder takes
+            raise KindInvalid(f"quality {value} of {name} is not between 1 and 100")
+    return {OutputFormat(name): value for name, value in wanted.items()}

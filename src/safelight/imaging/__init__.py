@@ -1,0 +1,1 @@
+"""Pixels. Synchronous; imported by the sandbox alone."""

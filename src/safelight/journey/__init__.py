@@ -1,0 +1,14 @@
+"""The story: six steps, one module each, which never call each other.
+
+| step | module | runs in | state before -> after |
+|---|---|---|---|
+| 1 REQUEST  | request  | API            | none -> requested |
+| 1 again    | resign   | API            | requested |
+| 2 UPLOAD   | upload   | upload service | requested |
+| 3 CONFIRM  | confirm  | API            | requested -> uploaded |
+| 4 PROCESS  | process  | worker         | uploaded -> processing |
+| 5 CHECK    | check    | API            | any |
+| 6 FINALIZE | finalize | worker         | processing -> ready, rejected or failed |
+|            | announce | worker         | tells the application |
+|            | deliver  | API            | ready: shows a rendition |
+"""

@@ -1,0 +1,1 @@
+"""What the journey needs of the world: one Protocol per module. A docstring here is a contract."""

@@ -1,0 +1,33 @@
+"""The queue of jobs: a way to be quick. What it loses, reconcile finds from the records."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.jobs import Job
+
+Handler = Callable[[Job], Awaitable[None]]
+
+
+class Jobs(Protocol):
+    """Queues jobs and runs them."""
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+        """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
+        ...
+
+    async def run(self, handler: Handler, *, concurrency: int) -> None:
+        """Run jobs until cancelled, at most so many of ProcessImage and ReprocessImage at once.
+
+        A handler's exception is logged and the job dropped: the record knows when to try again. Cancelling waits for
+        nothing: what was under way is found again from the records.
+        """
+        ...
+
+    async def depth(self) -> int:
+        """Return how many jobs wait."""
+        ...
+
+    async def forget_finished(self) -> None:
+        """Drop what the queue remembers of jobs that are done."""
+        ...

@@ -1,0 +1,112 @@
+"""Where bytes lie, how a client is allowed to write them, and what their URLs are."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.image import Checksum
+from safelight.domain.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object, as `head` and `list` see it. `etag` changes when the bytes do."""
+
+    key: Key
+    bytes: int
+    etag: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUpload:
+    """One permission to write one object: what the client calls, and until when."""
+
+    transport: str
+    method: str
+    url: str
+    expires_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class ObjectStore(Protocol):
+    """Objects by key. Every method may be repeated. Raises StorageFailed where the store itself fails."""
+
+    async def head(self, key: Key) -> StoredObject:
+        """Return what is known of an object. Raises ObjectMissing."""
+        ...
+
+    def get(self, key: Key, *, if_match: str) -> AsyncIterator[bytes]:
+        """Yield the bytes, in pieces of at most 1 MiB. Raises ObjectMissing, and ObjectChanged where the ETag differs."""
+        ...
+
+    async def put(self, key: Key, content: bytes, *, content_type: str) -> None:
+        """Write the whole object, durably, before returning. One that is there already is replaced, all at once."""
+        ...
+
+    async def copy(self, source: Key, target: Key, *, if_match: str) -> None:
+        """Copy inside the store, durably; the target holds the bytes of that ETag or is left as it was.
+
+        Raises ObjectMissing, and ObjectChanged where the source's ETag differs.
+        """
+        ...
+
+    async def delete(self, key: Key) -> None:
+        """Remove the object. Removing nothing is not an error."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Yield the objects whose keys begin so, in no promised order. What changes meanwhile may be seen or not."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """Return how much room is left, or None where there is no end to it."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes the bytes of one incoming object. One of `finish` and `abort` must end it."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take more bytes. Raises BodyTooLong at the first byte over the declared size, and DiskFull."""
+        ...
+
+    async def finish(self) -> str:
+        """Make the object appear, durably and whole, under its key; return its ETag.
+
+        Raises BodyTooShort, ChecksumDiffers, AlreadyWritten (the key is there already and stays as it is), DiskFull.
+        Nothing is left behind when it raises.
+        """
+        ...
+
+    async def abort(self) -> None:
+        """Leave nothing behind. May follow anything, `finish` included."""
+        ...
+
+
+class IncomingStore(Protocol):
+    """The upload service's side of a store: where clients' bytes go in."""
+
+    async def sink(self, key: Key, *, declared_bytes: int, checksum: Checksum | None) -> Sink:
+        """Open a sink. Raises AlreadyWritten where the key is there, DiskFull where room is under the watermark."""
+        ...
+
+
+class Signer(Protocol):
+    """Makes URLs; never touches bytes or the network."""
+
+    def sign_upload(
+        self, key: Key, *, declared_bytes: int, content_type: str, checksum: Checksum | None, expires_at: datetime
+    ) -> SignedUpload:
+        """Return a permission to write exactly this object, once."""
+        ...
+
+    def sign_download(self, key: Key, *, expires_at: datetime) -> str:
+        """Return a URL that reads the object until then. Equal arguments give equal URLs."""
+        ...
+
+    def public_url(self, key: Key) -> str:
+        """Return the direct URL of an object under `public/`."""
+        ...

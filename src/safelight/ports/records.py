@@ -1,0 +1,210 @@
+"""The records: the truth about every image, in transactions.
+
+    async with records.transaction() as tx:
+        image = await tx.move(image_id, was=State.REQUESTED, now=State.UPLOADED)
+        await tx.enqueue(ProcessImage(image_id))
+
+Either all of a transaction is there afterwards, durably, its jobs included, or nothing of it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.events import AuditEvent, Delivery
+from safelight.domain.image import Attachment, Ending, Image, ImageId, Look, NewImage, Rendition, State, Verified
+from safelight.domain.jobs import DeliveryId, Job
+from safelight.domain.who import ApiKey, ApiKeyId
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a move changes besides the state; what is None stays as it is."""
+
+    upload_attempt: int | None = None
+    expires_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    ready_at: datetime | None = None
+    ending: Ending | None = None
+    original_kept: bool | None = None
+    look: Look | None = None
+
+
+UNCHANGED = Changes()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFilter:
+    """Which images to list; None does not restrict."""
+
+    kind: str | None = None
+    state: State | None = None
+    owner: str | None = None
+    attached_to: Attachment | None = None
+
+
+class Snapshot(Protocol):
+    """Reading."""
+
+    async def image(self, image_id: ImageId) -> Image:
+        """Return the record. Raises ImageNotFound."""
+        ...
+
+    async def images(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Image]:
+        """Return those of the images that exist, in one query."""
+        ...
+
+    async def page(self, which: ImageFilter, *, after: ImageId | None, limit: int) -> Sequence[Image]:
+        """Return images in order of id, newest first, beginning after `after`."""
+        ...
+
+    async def renditions(self, image_id: ImageId) -> Sequence[Rendition]:
+        """Return what is stored of an image: by variant, then width, then format."""
+        ...
+
+    async def renditions_of(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Sequence[Rendition]]:
+        """Return the same for several images, in one query; an image without any is left out."""
+        ...
+
+    async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
+        """Return images that a worker should have: uploaded and due, or processing past their lease.
+
+        With `abandoned`, no lease counts: there is no other worker. Longest waiting first.
+        """
+        ...
+
+    async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return requested images whose last upload URL has ended: oldest first."""
+        ...
+
+    async def unpurged(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return rejected, expired and deleted images that are due to be purged and are not, by next_attempt_at."""
+        ...
+
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        """Return a delivery, or None."""
+        ...
+
+    async def unsettled_deliveries(self, now: datetime, *, limit: int) -> Sequence[Delivery]:
+        """Return deliveries that are neither settled nor waiting for a later time: oldest first."""
+        ...
+
+    async def api_key(self, key_id: ApiKeyId) -> ApiKey | None:
+        """Return a key, revoked or not, or None."""
+        ...
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """Return all keys: oldest first."""
+        ...
+
+    async def audit_of(self, image_id: ImageId) -> Sequence[AuditEvent]:
+        """Return what was done to an image: oldest first."""
+        ...
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many images there are in each state."""
+        ...
+
+    async def oldest_waiting(self) -> datetime | None:
+        """Return since when the longest-waiting uploaded image has been waiting for a worker, or None."""
+        ...
+
+
+class Transaction(Snapshot, Protocol):
+    """Reading and writing. It commits at the end of its block, and rolls back when the block raises."""
+
+    async def add(self, image: NewImage) -> Image:
+        """Create a record in state `requested`."""
+        ...
+
+    async def move(
+        self,
+        image_id: ImageId,
+        *,
+        was: State,
+        now: State,
+        attempt: int | None = None,
+        changes: Changes = UNCHANGED,
+    ) -> Image:
+        """Change the state, only from `was` and, where given, only at that `attempt`. Raises WrongState, ImageNotFound.
+
+        The move must be one of NEXT. The revision rises. The lease ends.
+        """
+        ...
+
+    async def resign(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> Image:
+        """Note a further signed upload of a requested image, one attempt above the last. Raises WrongState."""
+        ...
+
+    async def take(self, image: Image, *, now: State, lease_until: datetime) -> Image | None:
+        """Make the image this worker's: attempt + 1, a lease, state `now`. None where another was faster.
+
+        Done only where state and attempt are still those of `image`.
+        """
+        ...
+
+    async def note_verified(self, image_id: ImageId, *, attempt: int, verified: Verified, look: Look | None) -> None:
+        """Note what the bytes are. Raises WrongState where the image is not this attempt's any more."""
+        ...
+
+    async def add_rendition(self, rendition: Rendition, *, attempt: int) -> None:
+        """Note a stored rendition; noting it again changes nothing. Raises WrongState as `note_verified` does."""
+        ...
+
+    async def drop_renditions(self, image_id: ImageId, stale: Collection[Rendition]) -> None:
+        """Forget renditions. Forgetting what is not there is not an error."""
+        ...
+
+    async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that no byte of the image is left; forget its renditions."""
+        ...
+
+    async def postpone_purge(self, image_id: ImageId, *, until: datetime) -> None:
+        """Note that purging has to be tried again then (`next_attempt_at`)."""
+        ...
+
+    async def add_delivery(self, delivery: Delivery) -> None:
+        """Owe the application a webhook."""
+        ...
+
+    async def note_delivery(
+        self,
+        delivery_id: DeliveryId,
+        *,
+        attempts: int,
+        next_attempt_at: datetime,
+        settled_at: datetime | None,
+        last_error: str | None,
+    ) -> bool:
+        """Note the outcome of one try: done only where `attempts` is one above what is stored; False otherwise."""
+        ...
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keep a key. One that is there already stays as it is."""
+        ...
+
+    async def revoke_api_key(self, key_id: ApiKeyId, *, at: datetime) -> bool:
+        """Revoke a key; False where there is none that could be."""
+        ...
+
+    async def audit(self, event: AuditEvent) -> None:
+        """Append to the audit log."""
+        ...
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+        """Queue work that runs only if this transaction commits; not before `run_at`."""
+        ...
+
+
+class Records(Protocol):
+    """The database."""
+
+    def reading(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Return a block that reads; it sees what was committed before it began."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Return a block that reads and writes, one at a time."""
+        ...

@@ -1,0 +1,60 @@
+"""Turns the bytes of a file into renditions, behind the wall of the sandbox."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from safelight.domain.formats import InputFormat, OutputFormat
+from safelight.domain.image import Look
+from safelight.domain.variant import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that the sandbox is told: what may come in, how large, and what is to be made. Plain data."""
+
+    accept: tuple[InputFormat, ...]
+    max_pixels: int
+    max_frames: int
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the header says; comes first. Sizes are those of the upright image, in pixels.
+
+    `bytes` and `sha256` (64 hexadecimal digits) are reckoned on this side of the wall.
+    """
+
+    format: InputFormat
+    width: int
+    height: int
+    frames: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One finished rendition, checked: `content` is a file of that format and size."""
+
+    variant: str
+    format: OutputFormat
+    width: int
+    height: int
+    content: bytes
+
+
+Part = Inspected | Look | Rendered
+
+
+class Renderer(Protocol):
+    """Renders images, one child process each."""
+
+    def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncIterator[Part]:
+        """Yield one Inspected, one Look, and a Rendered for everything that `geometry.plan` says, as each is finished.
+
+        Raises ImageRejected (the file's fault, also where it made its decoder crash or run out of time), and
+        RenderingFailed (the sandbox's fault). What the source raises comes through.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The zygote: a program of its own, which forks one child per image."""

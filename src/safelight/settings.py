@@ -1,0 +1,109 @@
+"""Every setting of Safelight: its name, type, default and meaning, declared once.
+
+A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env` in the working directory. Durations are
+in seconds, sizes in bytes.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIN_WEBHOOK_SECRET_BYTES = 24
+"""Standard Webhooks 1.0.0 wants secrets of 24 to 64 bytes."""
+
+
+def _no_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
+Seconds = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class Settings(BaseSettings):
+    """All settings. Making one raises a ValidationError that lists every bad setting at once."""
+
+    model_config = SettingsConfigDict(env_prefix="SAFELIGHT_", env_file=".env", extra="ignore", frozen=True)
+
+    # Where things are
+    data: Path = Field(Path("safelight-data"), description="Folder of the embedded database, the objects and the keys")
+    kinds: Path | None = Field(None, description="The kinds file; without one, two example kinds are served")
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    public_url: Url | None = Field(None, description="Address of the API as clients see it; by default host and port")
+    uploads_url: Url | None = Field(
+        None, description="Address of the upload service as clients see it; by default the API's"
+    )
+    delivery_url: Url | None = Field(
+        None, description="Address that images are fetched from, such as a CDN; by default the uploads'"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of pages that may call from a browser (CORS), separated by spaces"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses of proxies whose X-Forwarded-For is believed, separated by spaces"
+    )
+    bootstrap_key: SecretStr | None = Field(
+        None, description="An API key with every scope that exists from the first start"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written to standard error")
+
+    # Requests
+    upload_ttl: Seconds = Field(
+        timedelta(minutes=15), le=timedelta(minutes=15), description="How long an upload URL is good"
+    )
+    max_upload_attempts: int = Field(20, ge=1, le=9999, description="Upload URLs that one image can be given")
+    download_bucket: Seconds = Field(
+        timedelta(minutes=5),
+        description="Signed download URLs are equal within a bucket of this length, and good for two",
+    )
+    max_wait: Seconds = Field(timedelta(seconds=30), description="Longest long poll")
+    max_body_bytes: int = Field(64_000, ge=1_000, description="Largest request body of the API")
+    max_page: int = Field(200, ge=1, description="Most images in one page of a list")
+    events_ping: Seconds = Field(timedelta(seconds=15), description="Time between the pings of an event stream")
+
+    # Connections
+    header_timeout: Seconds = Field(timedelta(seconds=10), description="Time for a request's headers to come")
+    max_header_bytes: int = Field(32_768, ge=4096, description="Largest request head")
+    body_timeout: Seconds = Field(timedelta(hours=1), description="Time for a whole upload to come")
+    body_grace: Seconds = Field(timedelta(seconds=15), description="Time before the least rate holds")
+    min_bytes_per_second: int = Field(
+        1024, ge=1, description="Least rate of uploads and downloads, on average after the grace"
+    )
+    max_connections: int = Field(2000, ge=10, description="Connections at once")
+
+    # Storage
+    min_free_bytes: int = Field(500_000_000, ge=0, description="Free space under which no upload is taken")
+    io_threads: int = Field(8, ge=1, description="Threads that wait for the disk")
+
+    # Work
+    slots: int = Field(os.cpu_count() or 1, ge=1, description="Images rendered at once, each in a child process")
+    render_timeout: Seconds = Field(timedelta(seconds=60), description="Time for one image in the sandbox")
+    render_cpu: Seconds = Field(timedelta(seconds=60), description="CPU time for one image in the sandbox")
+    render_memory_bytes: int = Field(1 << 30, ge=1 << 27, description="Memory for one image in the sandbox")
+    max_rendition_bytes: int = Field(64 << 20, ge=1 << 20, description="Largest rendition")
+    process_timeout: Seconds = Field(
+        timedelta(minutes=5), description="Time for one image from taking it to its end; also its lease"
+    )
+    max_process_attempts: int = Field(10, ge=1, description="Tries before an image counts as failed")
+    retry_base: Seconds = Field(
+        timedelta(seconds=2), description="Wait before the second try; doubled for each further one"
+    )
+    retry_max: Seconds = Field(timedelta(minutes=10), description="Longest wait between two tries")
+
+    # Upkeep
+    reconcile_every: Seconds = Field(timedelta(seconds=30), description="Time between two looks for what was lost")
+    sweep_every: Seconds = Field(timedelta(minutes=15), description="Time between two sweeps for orphaned objects")
+    orphan_grace: Seconds = Field(timedelta(hours=1), description="Age before an object without a record is an orphan")
+    upkeep_batch: int = Field(500, ge=1, description="Records looked at in one go")
+
+    # Webhooks
+    webhook_url: Url | None = Field(None, description="Where the application is told of images; none by default")
+    webhook_secret: SecretStr | None = Field(None, description="Signing secret, whsec_ and base64 of 24 to 64 bytes")
+    webhook_timeout: Seconds = Field(timedelta(seconds=10), description="Time for the application to answer")
+    webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
+    webhook_private: bool = Field(False, description="Whether webhooks may go to private and loopback addresses")

@@ -1,0 +1,1 @@
+"""Public: fakes, contract suites and odd files, for whoever writes an adapter."""

@@ -1,0 +1,1 @@
+"""The worker: runs jobs, and its side of the sandbox."""
