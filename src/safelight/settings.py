@@ -1,7 +1,7 @@
 """Every setting of Safelight: its name, type, default and meaning, declared once.
 
-A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env` in the working directory. Durations are
-in seconds, sizes in bytes.
+A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env` in the working directory. Durations
+are in seconds, sizes in bytes.
 """
 
 import os
@@ -106,4 +106,6 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="Signing secret, whsec_ and base64 of 24 to 64 bytes")
     webhook_timeout: Seconds = Field(timedelta(seconds=10), description="Time for the application to answer")
     webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
-    webhook_private: bool = Field(False, description="Whether webhooks may go to private and loopback addresses")
+    webhook_private: bool = Field(
+        default=False, description="Whether webhooks may go to private and loopback addresses"
+    )

@@ -192,7 +192,7 @@ class AlreadyWritten(Refused):
 @dataclass(eq=False)
 class BodyTooLong(Refused):
     code = "body_too_long"
-    text = "More bytes came than the {declared:,} that were declared. Nothing was kept; request an upload of the right size."
+    text = "More than the declared {declared:,} bytes came. Nothing was kept; request an upload of the right size."
     declared: int
 
 

@@ -102,7 +102,7 @@ class Kinds(Mapping[str, Kind]):
     """Every kind of an installation, by name. Looking for one that is not there raises UnknownKind."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
-        """Raises KindInvalid when two kinds have one name."""
+        """Take the kinds. Raises KindInvalid when two have one name."""
         self._kinds: dict[str, Kind] = {}
         for kind in kinds:
             if kind.name in self._kinds:

@@ -69,7 +69,7 @@ def cover(
     `formats` are words out of avif, webp, jpeg, png. `quality` (1 to 100) replaces the default of a format.
     `background` (#rrggbb) is what transparency becomes in JPEG. Raises KindInvalid.
     """
-    return _variant(Fit.COVER, (width,), height, formats, quality, background)
+    return _variant(Fit.COVER, (width,), height, formats=formats, quality=quality, background=background)
 
 
 def fit(
@@ -85,13 +85,14 @@ def fit(
     The other arguments are those of `cover`. Raises KindInvalid.
     """
     wanted = (*widths, *(() if width is None else (width,)))
-    return _variant(Fit.FIT, wanted, None, formats, quality, background)
+    return _variant(Fit.FIT, wanted, None, formats=formats, quality=quality, background=background)
 
 
 def _variant(
     how: Fit,
     widths: Iterable[int],
     height: int | None,
+    *,
     formats: Words,
     quality: Mapping[str, int] | None,
     background: str,

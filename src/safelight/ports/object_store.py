@@ -39,7 +39,10 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, key: Key, *, if_match: str) -> AsyncIterator[bytes]:
-        """Yield the bytes, in pieces of at most 1 MiB. Raises ObjectMissing, and ObjectChanged where the ETag differs."""
+        """Yield the bytes, in pieces of at most 1 MiB.
+
+        Raises ObjectMissing, and ObjectChanged where the ETag differs.
+        """
         ...
 
     async def put(self, key: Key, content: bytes, *, content_type: str) -> None:
