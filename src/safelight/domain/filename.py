@@ -11,7 +11,7 @@ UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(name: str) -> str:
-    """Return the name to show: the last part of a path, NFC, nothing that cannot be seen, at most 255 bytes of UTF-8."""
+    """Return the name to show: the last part of a path, NFC, all of it visible, at most 255 bytes of UTF-8."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     shown = "".join(char for char in last if unicodedata.category(char) not in UNSHOWN).strip(" .")
     return _shorten(shown) or "image"
