@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,14 +60,14 @@ class DownloadClaims:
 
 
 class Tokens:
-    """Makes and verifies every token, with one keyring."""
+    """Makes and verifies every token, with the keyring that `current` gives at that moment."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    def __init__(self, current: Callable[[], Keyring]) -> None:
+        self._current = current
 
     def image_token(self, purpose: Purpose, image_id: ImageId, generation: int) -> str:
         """Return the write or read token of an image. Raising the generation revokes it."""
-        key_id = self._keyring.signing
+        key_id = self._current().signing
         return f"{VERSION}.{key_id}.{image_id}.{self._mac(purpose, key_id, image_id, str(generation))}"
 
     def verify_image_token(self, token: str, purpose: Purpose, image: Image) -> None:
@@ -101,7 +101,7 @@ class Tokens:
 
     def _seal(self, purpose: Purpose, claims: list[object]) -> str:
         payload = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        key_id = self._keyring.signing
+        key_id = self._current().signing
         return f"{VERSION}.{key_id}.{payload}.{self._mac(purpose, key_id, payload)}"
 
     def _open(self, purpose: Purpose, token: str) -> list[Any]:
@@ -112,7 +112,7 @@ class Tokens:
         return list(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
     def _mac(self, purpose: Purpose, key_id: str, *parts: str) -> str:
-        secret = self._keyring.keys.get(key_id)
+        secret = self._current().keys.get(key_id)
         if secret is None:
             raise TokenInvalid
         signed = "\n".join((VERSION, key_id, *parts)).encode()

@@ -76,7 +76,7 @@ class Snapshot(Protocol):
         ...
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
-        """Return requested images whose last upload URL has ended: oldest first."""
+        """Return requested images whose last upload URL has ended and that are due by next_attempt_at: oldest first."""
         ...
 
     async def unpurged(self, now: datetime, *, limit: int) -> Sequence[Image]:
@@ -161,8 +161,8 @@ class Transaction(Snapshot, Protocol):
         """Note that no byte of the image is left; forget its renditions."""
         ...
 
-    async def postpone_purge(self, image_id: ImageId, *, until: datetime) -> None:
-        """Note that purging has to be tried again then (`next_attempt_at`)."""
+    async def postpone(self, image_id: ImageId, *, until: datetime) -> None:
+        """Note that upkeep need not look at the image before then (`next_attempt_at`). The revision stays."""
         ...
 
     async def add_delivery(self, delivery: Delivery) -> None:
