@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from safelight.domain.image import ImageId, State
 from safelight.domain.jobs import DeliveryId
+from safelight.domain.who import Who
 
 
 class WebhookEvent(StrEnum):
@@ -57,6 +59,19 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks, and from where: what the audit log keeps of a call."""
+
+    who: Who
+    address: str | None = None
+    request_id: str | None = None
+
+    def event(self, action: Action, *, at: datetime, image_id: ImageId | None = None, result: str = "ok") -> AuditEvent:
+        """Return what the audit log keeps of a decision for this caller."""
+        return AuditEvent(at, action, self.who.name, image_id, result, self.address, self.request_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One webhook that the application is owed. `settled_at` is set when it arrived or was given up."""
 
@@ -68,3 +83,8 @@ class Delivery:
     next_attempt_at: datetime
     settled_at: datetime | None = None
     last_error: str | None = None
+
+    @classmethod
+    def owed(cls, delivery_id: DeliveryId, image_id: ImageId, state: State, *, at: datetime) -> Self:
+        """Return the webhook that is due because an image reached `state`, one of TOLD."""
+        return cls(delivery_id, image_id, TOLD[state], created_at=at, attempts=0, next_attempt_at=at)

@@ -27,6 +27,8 @@ class Role(StrEnum):
     """What a caller showed to be who it is."""
 
     NOBODY = "nobody"
+    SYSTEM = "system"
+    """Safelight itself: the worker, upkeep, the command line."""
     APPLICATION = "application"
     """The application's own server, by an API key."""
     USER = "user"
@@ -52,10 +54,11 @@ class Who:
         """How the audit log calls the caller."""
         if self.api_key is not None:
             return f"key:{self.api_key}" + (f" for {self.id}" if self.id else "")
-        return f"user:{self.id}" if self.id else str(Role.NOBODY)
+        return f"user:{self.id}" if self.id else str(self.role)
 
 
 NOBODY = Who(Role.NOBODY)
+SYSTEM = Who(Role.SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)

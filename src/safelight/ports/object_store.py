@@ -101,9 +101,16 @@ class Signer(Protocol):
     """Makes URLs; never touches bytes or the network."""
 
     def sign_upload(
-        self, key: Key, *, declared_bytes: int, content_type: str, checksum: Checksum | None, expires_at: datetime
+        self,
+        key: Key,
+        *,
+        declared_bytes: int,
+        content_type: str,
+        checksum: Checksum | None,
+        expires_at: datetime,
+        transport: str,
     ) -> SignedUpload:
-        """Return a permission to write exactly this object, once."""
+        """Return a permission to write exactly this object, once, by "put" or "post". Raises UnsupportedTransport."""
         ...
 
     def sign_download(self, key: Key, *, expires_at: datetime) -> str:

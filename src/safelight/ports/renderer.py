@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from safelight.domain.formats import InputFormat, OutputFormat
-from safelight.domain.image import Look
+from safelight.domain.image import ImageId, Look, Rendition
+from safelight.domain.kind import Kind
 from safelight.domain.variant import Variant
 
 
@@ -17,6 +18,11 @@ class Recipe:
     max_pixels: int
     max_frames: int
     variants: Mapping[str, Variant] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: Kind) -> Self:
+        """Return the recipe of everything that a kind declares."""
+        return cls(kind.accept, kind.max_pixels, kind.max_frames, kind.variants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,18 @@ class Rendered:
     width: int
     height: int
     content: bytes
+
+    def as_rendition(self, image_id: ImageId, kind: Kind) -> Rendition:
+        """Return what the records keep of it."""
+        return Rendition(
+            image_id=image_id,
+            variant=self.variant,
+            fingerprint=kind.variants[self.variant].fingerprint,
+            format=self.format,
+            width=self.width,
+            height=self.height,
+            bytes=len(self.content),
+        )
 
 
 Part = Inspected | Look | Rendered

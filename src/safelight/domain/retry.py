@@ -1,0 +1,18 @@
+"""When to try again: waits that double, with jitter, so that what failed together does not come back together."""
+
+import math
+from datetime import datetime, timedelta
+
+MAX_DOUBLINGS = 64
+"""A microsecond doubled so often is half a million years: further doubling changes no wait, and would overflow."""
+
+
+def next_attempt(attempts: int, *, now: datetime, base: timedelta, longest: timedelta, jitter: float) -> datetime:
+    """Return when to try again after `attempts` tries (1 or more) that failed, the last of them `now`.
+
+    The wait is `base` after the first try and doubles with each further one, up to `longest`. `jitter`, a random number
+    from 0 to 1, chooses a point in the upper half of it ("equal jitter"): tries spread out, and none comes at once.
+    """
+    doublings = min(attempts - 1, MAX_DOUBLINGS)
+    whole_s = min(math.ldexp(base.total_seconds(), doublings), longest.total_seconds())
+    return now + timedelta(seconds=whole_s * (1 + jitter) / 2)

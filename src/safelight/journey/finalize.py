@@ -1,0 +1,89 @@
+"""6 FINALIZE: give an image the state that its processing earned, and owe the application the news."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from safelight.domain.errors import SENTENCES
+from safelight.domain.events import Action, Delivery, Origin
+from safelight.domain.image import Ending, Image, State
+from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.domain.retry import next_attempt
+from safelight.domain.who import SYSTEM
+from safelight.ports.clock import Clock, Ids
+from safelight.ports.records import Changes, Records
+from safelight.ports.signals import Signals
+
+FAILED_MESSAGE = "A fault on the server kept this image from being processed. It is being looked into."
+
+ACTIONS = {State.READY: Action.READY, State.REJECTED: Action.REJECTED, State.FAILED: Action.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How our own faults are tried again: waits double from `base` to `longest`; `jitter` gives a number in 0..1."""
+
+    max_attempts: int
+    base: timedelta
+    longest: timedelta
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Where an image goes, what changes with it, and what the audit log says."""
+
+    state: State
+    changes: Changes
+    result: str
+
+
+async def finalize_image(
+    image: Image,
+    outcome: Outcome,
+    *,
+    records: Records,
+    signals: Signals,
+    clock: Clock,
+    ids: Ids,
+    retries: Retries,
+    told: bool,
+) -> State:
+    """Move the image, as it was taken, to its state, and return that. `told`: whether the application wants webhooks.
+
+    A rejected file is purged; our own fault is tried again later, up to the limit. Raises WrongState where the image
+    is not this attempt's any more: whoever has it now decides.
+    """
+    now = clock.now()
+    verdict = _verdict(image, outcome, now, retries)
+    async with records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes)
+        if verdict.state is State.UPLOADED:
+            await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
+            return verdict.state
+        await tx.audit(Origin(SYSTEM).event(ACTIONS[verdict.state], at=now, image_id=image.id, result=verdict.result))
+        if verdict.state is State.REJECTED:
+            await tx.enqueue(PurgeImage(image.id))
+        if told:
+            owed = Delivery.owed(DeliveryId(ids.new()), image.id, verdict.state, at=now)
+            await tx.add_delivery(owed)
+            await tx.enqueue(SendWebhook(owed.id))
+    await signals.changed(image.id)
+    return verdict.state
+
+
+def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) -> _Verdict:
+    match outcome:
+        case Done(look, original_kept):
+            changes = Changes(ready_at=now, look=look, original_kept=original_kept)
+            return _Verdict(State.READY, changes, "ok")
+        case Spoilt(reason):
+            return _Verdict(State.REJECTED, Changes(ending=Ending(reason, SENTENCES[reason])), reason)
+        case Broken(code) if image.attempt >= retries.max_attempts:
+            return _Verdict(State.FAILED, Changes(ending=Ending(code, FAILED_MESSAGE)), code)
+        case Broken(code):
+            again = next_attempt(
+                image.attempt, now=now, base=retries.base, longest=retries.longest, jitter=retries.jitter()
+            )
+            return _Verdict(State.UPLOADED, Changes(next_attempt_at=again), code)

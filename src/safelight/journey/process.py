@@ -1,0 +1,110 @@
+"""4 PROCESS: take an uploaded image, verify it, and store every rendition as soon as it is finished."""
+
+import asyncio
+from datetime import timedelta
+
+from safelight.domain import keys
+from safelight.domain.errors import ImageRejected, Ours, UnknownKind
+from safelight.domain.formats import CONTENT_TYPES
+from safelight.domain.geometry import Size, plan
+from safelight.domain.image import Image, ImageId, Look, State, Verified
+from safelight.domain.kind import Kind, Kinds
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records
+from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
+from safelight.ports.signals import Signals
+
+
+async def process_image(
+    image_id: ImageId,
+    *,
+    kinds: Kinds,
+    records: Records,
+    objects: ObjectStore,
+    renderer: Renderer,
+    signals: Signals,
+    clock: Clock,
+    lease: timedelta,
+) -> tuple[Image, Outcome] | None:
+    """Return the image as it was taken and how its processing ended; None where there is nothing to do.
+
+    It ends within the lease. Every write is fenced by the attempt: a worker that lost the image to
+    another raises WrongState at its next write.
+    """
+    image = await _take(image_id, records, clock, lease)
+    if image is None:
+        return None
+    work = _Work(image, records, objects, signals)
+    try:
+        async with asyncio.timeout(lease.total_seconds()):
+            return image, await work.render(kinds[image.kind], renderer)
+    except ImageRejected as rejected:
+        return image, Spoilt(rejected.reason)
+    except (Ours, UnknownKind) as error:
+        return image, Broken(error.code, str(error))
+    except TimeoutError:
+        return image, Broken("processing_timeout", f"processing took longer than {lease}")
+
+
+async def _take(image_id: ImageId, records: Records, clock: Clock, lease: timedelta) -> Image | None:
+    now = clock.now()
+    async with records.transaction() as tx:
+        image = await tx.image(image_id)
+        waits = image.state is State.UPLOADED
+        abandoned = image.state is State.PROCESSING and image.lease_until is not None and image.lease_until <= now
+        if not (waits or abandoned):
+            return None
+        return await tx.take(image, now=State.PROCESSING, lease_until=now + lease)
+
+
+class _Work:
+    """One attempt at one image."""
+
+    def __init__(self, image: Image, records: Records, objects: ObjectStore, signals: Signals) -> None:
+        self._image = image
+        self._records = records
+        self._objects = objects
+        self._signals = signals
+
+    async def render(self, kind: Kind, renderer: Renderer) -> Done:
+        """Store what the renderer yields, then the original."""
+        source = keys.incoming_of(self._image, self._image.upload_attempt)
+        stored = await self._objects.head(source)
+        look = None
+        async for part in renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind)):
+            match part:
+                case Inspected():
+                    await self._note(part, kind)
+                case Look():
+                    look = part
+                case Rendered():
+                    await self._keep(part, kind)
+            await self._signals.changed(self._image.id)
+        if kind.keep_original:
+            await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
+        return Done(look, kind.keep_original)
+
+    async def _note(self, inspected: Inspected, kind: Kind) -> None:
+        expected = sum(1 for _ in plan(kind.variants, Size(inspected.width, inspected.height)))
+        verified = Verified(
+            content_type=CONTENT_TYPES[inspected.format],
+            bytes=inspected.bytes,
+            sha256=inspected.sha256,
+            width=inspected.width,
+            height=inspected.height,
+            renditions_expected=expected,
+        )
+        async with self._records.transaction() as tx:
+            await tx.note_verified(self._image.id, attempt=self._image.attempt, verified=verified, look=None)
+
+    async def _keep(self, rendered: Rendered, kind: Kind) -> None:
+        rendition = rendered.as_rendition(self._image.id, kind)
+        await self._objects.put(
+            keys.rendition(rendition, public=self._image.public),
+            rendered.content,
+            content_type=CONTENT_TYPES[rendered.format],
+        )
+        async with self._records.transaction() as tx:
+            await tx.add_rendition(rendition, attempt=self._image.attempt)

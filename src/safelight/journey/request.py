@@ -1,0 +1,96 @@
+"""1 REQUEST: a caller asks to upload an image, and gets a record and a signed upload."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from safelight.domain import filename, keys
+from safelight.domain.errors import DiskFull, EmptyFile, NotAllowed, TooLarge, TypeNotAccepted
+from safelight.domain.events import Action, Origin
+from safelight.domain.image import Attachment, Checksum, Image, ImageId, NewImage
+from safelight.domain.kind import Kind, Kinds
+from safelight.domain.policy import may_upload
+from safelight.ports.clock import Clock, Ids
+from safelight.ports.object_store import ObjectStore, SignedUpload, Signer
+from safelight.ports.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """What a caller wants to upload; `bytes` is the size it declares."""
+
+    kind: str
+    filename: str
+    content_type: str
+    bytes: int
+    checksum: Checksum | None = None
+    attach: Attachment | None = None
+    transport: str = "put"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds here: the kinds, how long an upload URL is good, and how much room must stay free."""
+
+    kinds: Kinds
+    upload_ttl: timedelta
+    min_free_bytes: int
+
+
+async def request_upload(
+    wanted: UploadRequest,
+    origin: Origin,
+    *,
+    rules: Rules,
+    records: Records,
+    objects: ObjectStore,
+    signer: Signer,
+    clock: Clock,
+    ids: Ids,
+) -> tuple[Image, SignedUpload]:
+    """See that this caller may upload such a file; create the record; sign one upload.
+
+    Raises UnknownKind, NotAllowed, EmptyFile, TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull.
+    """
+    kind = rules.kinds[wanted.kind]
+    if not await may_upload(kind, origin.who, wanted.attach):
+        raise NotAllowed(action=f"upload images of kind {kind.name!r}")
+    _check_declaration(wanted, kind)
+    free = await objects.free_bytes()
+    if free is not None and free < rules.min_free_bytes + wanted.bytes:
+        raise DiskFull
+
+    now = clock.now()
+    new = NewImage(
+        id=ImageId(ids.new()),
+        kind=kind.name,
+        public=kind.public,
+        owner=origin.who.id,
+        attached_to=wanted.attach,
+        filename=filename.clean(wanted.filename),
+        declared_type=wanted.content_type,
+        declared_bytes=wanted.bytes,
+        checksum=wanted.checksum,
+        created_at=now,
+        expires_at=now + rules.upload_ttl,
+    )
+    upload = signer.sign_upload(
+        keys.incoming_of(new),
+        declared_bytes=new.declared_bytes,
+        content_type=new.declared_type,
+        checksum=new.checksum,
+        expires_at=new.expires_at,
+        transport=wanted.transport,
+    )
+    async with records.transaction() as tx:
+        image = await tx.add(new)
+        await tx.audit(origin.event(Action.REQUESTED, at=now, image_id=new.id))
+    return image, upload
+
+
+def _check_declaration(wanted: UploadRequest, kind: Kind) -> None:
+    if wanted.bytes < 1:
+        raise EmptyFile
+    if wanted.bytes > kind.max_bytes:
+        raise TooLarge(actual=wanted.bytes, allowed=kind.max_bytes)
+    if not kind.accepts(wanted.content_type):
+        raise TypeNotAccepted(declared=wanted.content_type, accepted=" ".join(kind.accept))

@@ -1,0 +1,36 @@
+"""Delete an image: nobody sees it from now on; its bytes are purged in the background."""
+
+from safelight.domain.errors import ImageGone, WrongState
+from safelight.domain.events import Action, Delivery, Origin
+from safelight.domain.image import Image, State
+from safelight.domain.jobs import DeliveryId, PurgeImage, SendWebhook
+from safelight.ports.clock import Clock, Ids
+from safelight.ports.records import Records
+from safelight.ports.signals import Signals
+
+
+async def delete_image(
+    image: Image, origin: Origin, *, records: Records, signals: Signals, clock: Clock, ids: Ids, told: bool
+) -> None:
+    """Move the image to `deleted` from whatever state it is in, and queue the purge. `told` as in `finalize_image`.
+
+    Raises ImageGone where it was deleted before.
+    """
+    while image.state is not State.DELETED:
+        now = clock.now()
+        try:
+            async with records.transaction() as tx:
+                await tx.move(image.id, was=image.state, now=State.DELETED)
+                await tx.audit(origin.event(Action.DELETED, at=now, image_id=image.id))
+                await tx.enqueue(PurgeImage(image.id))
+                if told:
+                    owed = Delivery.owed(DeliveryId(ids.new()), image.id, State.DELETED, at=now)
+                    await tx.add_delivery(owed)
+                    await tx.enqueue(SendWebhook(owed.id))
+        except WrongState:  # a worker moved it meanwhile
+            async with records.reading() as snapshot:
+                image = await snapshot.image(image.id)
+        else:
+            await signals.changed(image.id)
+            return
+    raise ImageGone(image_id=image.id, state=image.state)

@@ -1,0 +1,49 @@
+"""Expire an image whose upload never came; confirm one whose upload came and was not confirmed."""
+
+from datetime import timedelta
+
+from safelight.domain.errors import NothingUploaded, SizeDiffers, WrongState
+from safelight.domain.events import Action, Origin
+from safelight.domain.image import Image, State
+from safelight.domain.jobs import PurgeImage
+from safelight.domain.who import SYSTEM
+from safelight.journey.confirm import confirm_upload
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records
+from safelight.ports.signals import Signals
+
+LOOK_AGAIN_AFTER = timedelta(minutes=5)
+"""An upload that began in time may still be under way; how often to look for it."""
+
+
+async def expire_image(
+    image: Image, *, records: Records, objects: ObjectStore, signals: Signals, clock: Clock, grace: timedelta
+) -> State:
+    """Settle a requested image whose last upload URL has ended, and return the state that it is in afterwards.
+
+    Bytes that came are confirmed on the client's behalf. Where none came, the image expires once `grace`, the longest
+    time that an upload may take, has passed as well.
+    """
+    origin = Origin(SYSTEM)
+    try:
+        confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
+    except (NothingUploaded, SizeDiffers):
+        pass
+    else:
+        return confirmed.state
+
+    now = clock.now()
+    try:
+        async with records.transaction() as tx:
+            if now < image.expires_at + grace:
+                await tx.postpone(image.id, until=now + LOOK_AGAIN_AFTER)
+                return State.REQUESTED
+            await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
+            await tx.audit(origin.event(Action.EXPIRED, at=now, image_id=image.id))
+            await tx.enqueue(PurgeImage(image.id))
+    except WrongState:  # confirmed or deleted at this very moment
+        async with records.reading() as snapshot:
+            return (await snapshot.image(image.id)).state
+    await signals.changed(image.id)
+    return State.EXPIRED

@@ -1,0 +1,54 @@
+"""Reconcile: find, from the records alone, whatever queue, webhooks or clients lost."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records
+from safelight.ports.signals import Signals
+from safelight.upkeep.expire import expire_image
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many records were given a push."""
+
+    to_process: int
+    unconfirmed: int
+    to_purge: int
+    to_announce: int
+
+
+async def reconcile(
+    *,
+    records: Records,
+    objects: ObjectStore,
+    signals: Signals,
+    clock: Clock,
+    grace: timedelta,
+    limit: int,
+) -> Found:
+    """Queue again what should be under way, and settle uploads that nobody confirmed; at most `limit` of each.
+
+    What is queued or running already is not queued twice.
+    """
+    now = clock.now()
+    async with records.reading() as snapshot:
+        waiting = await snapshot.awaiting_work(now, limit=limit)
+        unconfirmed = await snapshot.unconfirmed(now, limit=limit)
+        unpurged = await snapshot.unpurged(now, limit=limit)
+        unsettled = await snapshot.unsettled_deliveries(now, limit=limit)
+
+    if waiting or unpurged or unsettled:
+        async with records.transaction() as tx:
+            for image in waiting:
+                await tx.enqueue(ProcessImage(image.id))
+            for image in unpurged:
+                await tx.enqueue(PurgeImage(image.id))
+            for delivery in unsettled:
+                await tx.enqueue(SendWebhook(delivery.id))
+    for image in unconfirmed:
+        await expire_image(image, records=records, objects=objects, signals=signals, clock=clock, grace=grace)
+    return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled))

@@ -1,0 +1,124 @@
+"""Reprocess: bring a ready image's renditions in line with what its kind declares now."""
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+
+from safelight.domain import keys
+from safelight.domain.errors import ObjectChanged, WrongState
+from safelight.domain.events import Action, Origin
+from safelight.domain.formats import CONTENT_TYPES
+from safelight.domain.geometry import Size, plan
+from safelight.domain.image import Image, Rendition, State
+from safelight.domain.keys import Key
+from safelight.domain.kind import Kind
+from safelight.domain.who import SYSTEM
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records
+from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
+from safelight.ports.signals import Signals
+
+
+class Which(StrEnum):
+    """Which variants of an image to render again."""
+
+    STALE = "stale"
+    """Those whose declaration changed since, and those that are missing."""
+    MISSING = "missing"
+    """Those that were declared since."""
+    ALL = "all"
+
+
+def variants_to_render(image: Image, stored: Collection[Rendition], kind: Kind, which: Which) -> frozenset[str]:
+    """Return the names of the variants to render: none for an image that is not ready."""
+    if image.state is not State.READY or image.verified is None:
+        return frozenset()
+    if which is Which.ALL:
+        return frozenset(kind.variants)
+    if which is Which.MISSING:
+        return frozenset(kind.variants) - {rendition.variant for rendition in stored}
+    present = {(r.variant, r.fingerprint, r.format, r.width) for r in stored}
+    planned = plan(kind.variants, Size(image.verified.width, image.verified.height))
+    return frozenset(
+        p.variant
+        for p in planned
+        if (p.variant, kind.variants[p.variant].fingerprint, p.format, p.size.width) not in present
+    )
+
+
+async def reprocess_image(
+    image: Image,
+    which: Which,
+    *,
+    kind: Kind,
+    records: Records,
+    objects: ObjectStore,
+    renderer: Renderer,
+    signals: Signals,
+    clock: Clock,
+) -> int:
+    """Render what `which` asks for, swap it in all at once, and return how many renditions that were.
+
+    The image stays ready and shows its old renditions until then. Renditions that the kind does not declare any more
+    are removed. Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its
+    original was not kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
+    """
+    async with records.reading() as snapshot:
+        wanted = variants_to_render(image, await snapshot.renditions(image.id), kind, which)
+    made: list[Rendition] = []
+    if wanted:
+        async with records.transaction() as tx:  # the attempt alone fences: a ready image needs no lease
+            taken = await tx.take(image, now=State.READY, lease_until=clock.now())
+        if taken is None:
+            raise WrongState(image_id=image.id, state="taken by another worker")
+        image = taken
+        made = await _render(image, wanted, kind, objects, renderer)
+
+    async with records.transaction() as tx:
+        for rendition in made:
+            await tx.add_rendition(rendition, attempt=image.attempt)
+        stale = _stale(await tx.renditions(image.id), kind, wanted, made)
+        await tx.drop_renditions(image.id, stale)
+        await tx.audit(
+            Origin(SYSTEM).event(Action.REPROCESSED, at=clock.now(), image_id=image.id, result=f"{len(made)} made")
+        )
+    for rendition in stale:
+        await objects.delete(keys.rendition(rendition, public=image.public))
+    await signals.changed(image.id)
+    return len(made)
+
+
+async def _render(
+    image: Image, wanted: Collection[str], kind: Kind, objects: ObjectStore, renderer: Renderer
+) -> list[Rendition]:
+    """Store the wanted variants, rendered from the original."""
+    original = await objects.head(keys.original(image.id))
+    whole = Recipe.of(kind)
+    recipe = Recipe(
+        whole.accept,
+        whole.max_pixels,
+        whole.max_frames,
+        {name: variant for name, variant in whole.variants.items() if name in wanted},
+    )
+    made = []
+    async for part in renderer.render(objects.get(original.key, if_match=original.etag), recipe):
+        if isinstance(part, Inspected) and image.verified and part.sha256 != image.verified.sha256:
+            raise ObjectChanged(key=original.key)
+        if isinstance(part, Rendered):
+            rendition = part.as_rendition(image.id, kind)
+            key = keys.rendition(rendition, public=image.public)
+            await objects.put(key, part.content, content_type=CONTENT_TYPES[part.format])
+            made.append(rendition)
+    return made
+
+
+def _stale(
+    stored: Sequence[Rendition], kind: Kind, rendered: Collection[str], made: Collection[Rendition]
+) -> list[Rendition]:
+    """Return what is stored of variants that are declared no more, or that were just made otherwise."""
+    fresh = {_object(rendition) for rendition in made}
+    return [r for r in stored if r.variant not in kind.variants or (r.variant in rendered and _object(r) not in fresh)]
+
+
+def _object(rendition: Rendition) -> Key:
+    return keys.rendition(rendition, public=False)

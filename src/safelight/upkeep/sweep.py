@@ -1,0 +1,61 @@
+"""Sweep: remove objects that no record asks for."""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime, timedelta
+
+from safelight.domain import keys
+from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore, StoredObject
+from safelight.ports.records import Records
+
+
+async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock, grace: timedelta, batch: int) -> int:
+    """Remove orphans and return how many there were. Objects younger than `grace` are left: their record may come.
+
+    Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
+    is not named as we name objects is not ours, and stays.
+    """
+    removed = 0
+    for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
+        async for some in _batches(objects.list(prefix), batch):
+            for orphan in await _orphans(some, records, clock.now() - grace):
+                await objects.delete(orphan.key)
+                removed += 1
+    return removed
+
+
+async def _orphans(some: Collection[StoredObject], records: Records, before: datetime) -> list[StoredObject]:
+    old = {stored.key: stored for stored in some if stored.modified_at < before}
+    owners = {key: image_id for key in old if (image_id := keys.image_of(key)) is not None}
+    async with records.reading() as snapshot:
+        images = await snapshot.images(set(owners.values()))
+        renditions = await snapshot.renditions_of(set(owners.values()))
+    return [
+        old[key]
+        for key, image_id in owners.items()
+        if not _wanted(old[key], images.get(image_id), renditions.get(image_id, ()), before)
+    ]
+
+
+def _wanted(stored: StoredObject, image: Image | None, renditions: Collection[Rendition], before: datetime) -> bool:
+    if image is None or image.purged_at is not None:
+        return False
+    if stored.key.startswith(keys.INCOMING):
+        return image.state in BYTES_NEEDED or image.expires_at > before
+    if image.state in BYTES_OWED:
+        return False
+    if stored.key == keys.original(image.id):
+        return image.original_kept or image.state in BYTES_NEEDED
+    return stored.key in {keys.rendition(one, public=image.public) for one in renditions}
+
+
+async def _batches(listing: AsyncIterator[StoredObject], size: int) -> AsyncIterator[list[StoredObject]]:
+    some: list[StoredObject] = []
+    async for stored in listing:
+        some.append(stored)
+        if len(some) == size:
+            yield some
+            some = []
+    if some:
+        yield some
