@@ -19,9 +19,9 @@ PUBLIC = "public/"
 PRIVATE = "private/"
 
 ID = r"[0-9a-f]{32}"
-_INCOMING = re.compile(rf"incoming/\d{{8}}/({ID})\.([1-9]\d{{0,3}})")
+_INCOMING = re.compile(rf"incoming/[0-9]{{8}}/({ID})\.([1-9][0-9]{{0,3}})")
 _KEPT = re.compile(
-    rf"(?:public|private)/({ID})/(?:original|[a-z0-9-]+-[0-9a-f]{{16}}-\d{{1,5}}\.(?:avif|webp|jpg|png))"
+    rf"(?:public|private)/({ID})/(?:original|[a-z0-9-]+-[0-9a-f]{{16}}-[0-9]{{1,5}}\.(?:avif|webp|jpg|png))"
 )
 
 

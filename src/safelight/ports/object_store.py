@@ -85,7 +85,7 @@ class Sink(Protocol):
         ...
 
     async def abort(self) -> None:
-        """Leave nothing behind. May follow anything, `finish` included."""
+        """Leave nothing behind. May follow anything; after a `finish` that returned, it changes nothing."""
         ...
 
 
@@ -94,6 +94,35 @@ class IncomingStore(Protocol):
 
     async def sink(self, key: Key, *, declared_bytes: int, checksum: Checksum | None) -> Sink:
         """Open a sink. Raises AlreadyWritten where the key is there, DiskFull where room is under the watermark."""
+        ...
+
+
+class OpenObject(Protocol):
+    """One object, open for reading. It stays whole even where it is replaced or deleted meanwhile."""
+
+    @property
+    def stored(self) -> StoredObject:
+        """Return what is known of it."""
+        ...
+
+    async def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset`; fewer only where the object ends. Raises StorageFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it. May be repeated."""
+        ...
+
+
+class OutgoingStore(Protocol):
+    """The delivering side of a store that our own service serves: where bytes go out."""
+
+    async def head(self, key: Key) -> StoredObject:
+        """Return what is known of an object. Raises ObjectMissing."""
+        ...
+
+    async def open(self, key: Key, *, ahead: int = 0) -> OpenObject:
+        """Open an object, its first `ahead` bytes read already. `close` must end it. Raises ObjectMissing."""
         ...
 
 

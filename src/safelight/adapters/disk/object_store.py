@@ -1,0 +1,108 @@
+"""Objects in a folder: durable, write-once where clients write, and never in the event loop's way.
+
+No file is ever written twice. An object is written under a temporary name and gets its own by a link (incoming: fails
+where there is one) or a rename (ours: replaces), so that readers see all of it or nothing.
+"""
+
+import itertools
+import shutil
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from datetime import datetime
+from pathlib import Path
+
+from safelight.adapters.disk import files
+from safelight.adapters.disk.layout import Layout
+from safelight.adapters.disk.open_file import OpenFile
+from safelight.adapters.disk.sink import DiskSink, IncomingFile
+from safelight.adapters.disk.threads import Threads
+from safelight.domain.errors import DiskFull, ObjectChanged
+from safelight.domain.image import Checksum
+from safelight.domain.keys import Key
+from safelight.ports.object_store import StoredObject
+
+READ_AT_ONCE = 1 << 20
+LISTED_AT_ONCE = 256
+
+
+class DiskObjectStore:
+    """Objects in the folder `root`. Fulfils `ObjectStore`, `IncomingStore` and `OutgoingStore`.
+
+    `io` are the threads that wait for the disk. With fewer than `min_free_bytes` left, nothing more is taken in.
+    """
+
+    def __init__(self, root: Path, *, io: Executor, min_free_bytes: int = 0) -> None:
+        """Make the folders. Blocks; for start-up."""
+        self._layout = Layout(root.absolute())
+        self._layout.create()
+        self._threads = Threads(io)
+        self._min_free_bytes = min_free_bytes
+
+    async def head(self, key: Key) -> StoredObject:
+        """See `ObjectStore.head`."""
+        with files.storage_errors(key):
+            path = self._layout.path(key)
+            return files.stored(key, await self._threads.run(path.lstat))
+
+    async def get(self, key: Key, *, if_match: str) -> AsyncIterator[bytes]:
+        """See `ObjectStore.get`."""
+        opened = await self.open(key)
+        try:
+            if opened.stored.etag != if_match:
+                raise ObjectChanged(key)
+            for offset in range(0, opened.stored.bytes, READ_AT_ONCE):
+                yield await opened.read(offset, READ_AT_ONCE)
+        finally:
+            await opened.close()
+
+    async def open(self, key: Key, *, ahead: int = 0) -> OpenFile:
+        """See `OutgoingStore.open`."""
+        with files.storage_errors(key):
+            return await self._threads.acquire(
+                lambda: OpenFile(self._layout, self._threads, key, ahead=ahead), release=OpenFile.release
+            )
+
+    async def put(self, key: Key, content: bytes, *, content_type: str) -> None:  # noqa: ARG002 - a disk keeps no types; files are served by their extension
+        """See `ObjectStore.put`."""
+        await self._threads.run(files.write_object, self._layout, key, content, now_ns=time.time_ns())
+
+    async def copy(self, source: Key, target: Key, *, if_match: str) -> None:
+        """See `ObjectStore.copy`."""
+        with files.storage_errors(source):
+            await self._threads.run(
+                files.copy_object, self._layout, source, target, if_match=if_match, now_ns=time.time_ns()
+            )
+
+    async def delete(self, key: Key) -> None:
+        """See `ObjectStore.delete`."""
+        with files.storage_errors(key):
+            await self._threads.run(files.delete_object, self._layout, key)
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """See `ObjectStore.list`."""
+        walk = files.walk(self._layout, prefix)
+        while batch := await self._threads.run(lambda: list(itertools.islice(walk, LISTED_AT_ONCE))):
+            for found in batch:
+                yield found
+
+    async def free_bytes(self) -> int:
+        """See `ObjectStore.free_bytes`."""
+        return (await self._threads.run(shutil.disk_usage, self._layout.objects)).free
+
+    async def sink(self, key: Key, *, declared_bytes: int, checksum: Checksum | None) -> DiskSink:
+        """See `IncomingStore.sink`."""
+        file = await self._threads.acquire(
+            lambda: self._open_incoming(key, declared_bytes, checksum), release=IncomingFile.abort
+        )
+        return DiskSink(file, self._threads, declared_bytes=declared_bytes)
+
+    async def sweep_temporary(self, *, older_than: datetime) -> int:
+        """Remove what killed processes left behind: temporary files last written before then. Return how many."""
+        return await self._threads.run(files.sweep, self._layout, older_than)
+
+    def _open_incoming(self, key: Key, declared_bytes: int, checksum: Checksum | None) -> IncomingFile:
+        with files.storage_errors():
+            if shutil.disk_usage(self._layout.temporary).free - declared_bytes < self._min_free_bytes:
+                raise DiskFull
+        return IncomingFile(self._layout, key, checksum)
