@@ -1,0 +1,76 @@
+"""The front of the byte services: sends a request where its path belongs, and answers what goes wrong."""
+
+from collections.abc import Callable
+
+import structlog
+
+from safelight.domain import keys
+from safelight.domain.errors import Refused, SafelightError
+from safelight.http.asgi import App, Message, Receive, Scope, Send
+from safelight.http.body import refuse
+from safelight.http.problems import http_problem, problem
+
+log = structlog.get_logger()
+
+PREFIXES = (f"/{keys.INCOMING}", f"/{keys.PUBLIC}", f"/{keys.PRIVATE}")
+"""What the paths of the byte services begin with. Everything else is the API's."""
+
+
+class Gateway:
+    """`uploads` behind `/incoming/`, `files` behind `/public/` and `/private/`; 404 for any other path."""
+
+    def __init__(
+        self,
+        *,
+        uploads: App,
+        files: App,
+        new_request_id: Callable[[], str],
+        origin_headers: Callable[[Scope], dict[str, str]],
+    ) -> None:
+        self._uploads = uploads
+        self._files = files
+        self._new_request_id = new_request_id
+        self._origin_headers = origin_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        app = self._app_for(scope["path"])
+        watched = _Watched(send)
+        try:
+            await app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            await self._answer(error, scope, receive, watched)
+
+    def _app_for(self, path: str) -> App:
+        if keys.parse(path.removeprefix("/")) is None:
+            return _not_found
+        return self._uploads if path.startswith(PREFIXES[0]) else self._files
+
+    async def _answer(self, error: Exception, scope: Scope, receive: Receive, send: "_Watched") -> None:
+        request_id = self._new_request_id()
+        if not isinstance(error, Refused):
+            code = error.code if isinstance(error, SafelightError) else "internal_error"
+            log.error("byte_service_failed", code=code, path=scope["path"], request_id=request_id, exc_info=error)
+        if send.started:
+            raise error
+        said = problem(error, request_id=request_id)
+        await refuse(receive, send, said.status, said.headers | self._origin_headers(scope), said.body)
+
+
+class _Watched:
+    """Passes messages on and remembers whether the answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.started = True
+        await self._send(message)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of an ASGI application
+    said = http_problem(404, detail="There is nothing here.")
+    await refuse(receive, send, said.status, said.headers, said.body)
