@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from math import inf
 
-from multipart import (  # type: ignore[import-untyped] - annotated, but it lacks the marker py.typed
+from multipart import (  # type: ignore[import-untyped]  # annotated, but without py.typed
     MultipartError,
     MultipartSegment,
     PushMultipartParser,
