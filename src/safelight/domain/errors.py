@@ -297,7 +297,7 @@ class ObjectChanged(Ours):
 @dataclass(eq=False)
 class StorageFailed(Ours):
     code = "storage_failed"
-    text = "The object store failed: {reason}. See its state and its log."
+    text = "The storage failed: {reason}. See its state and its log."
     reason: str
 
 

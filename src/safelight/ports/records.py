@@ -130,7 +130,8 @@ class Transaction(Snapshot, Protocol):
     ) -> Image:
         """Change the state, only from `was` and, where given, only at that `attempt`. Raises WrongState, ImageNotFound.
 
-        The move must be one of NEXT. The revision rises. The lease ends.
+        The move must be one of NEXT. The revision rises. The lease ends, and so does any wait for a next attempt that
+        `changes` do not begin anew.
         """
         ...
 
@@ -158,7 +159,7 @@ class Transaction(Snapshot, Protocol):
         ...
 
     async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
-        """Note that no byte of the image is left; forget its renditions."""
+        """Note that no byte of the image is left; forget its renditions. Raises WrongState where bytes are needed."""
         ...
 
     async def postpone(self, image_id: ImageId, *, until: datetime) -> None:

@@ -1,0 +1,133 @@
+"""SQLite: one writer, whose turn comes in order of asking, and a few readers, which cannot write."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+from sqlalchemy import event
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from safelight.domain.errors import StorageFailed
+
+Observe = Callable[[str, float], None]
+"""Hears what took how many seconds: `wait` for the writer's turn, `write`, `read`."""
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a statement waits for another process, such as a backup or a migration."""
+
+READERS = 4
+"""Connections that read, each with a thread of its own."""
+
+PRAGMAS = (
+    f"busy_timeout={BUSY_TIMEOUT_MS}",  # first: the next one may have to wait for another process
+    "foreign_keys=ON",
+)
+WRITER_PRAGMAS = (*PRAGMAS, "journal_mode=WAL", "synchronous=FULL")
+READER_PRAGMAS = (*PRAGMAS, "query_only=ON")
+
+OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
+"""What SQL raises because of a bug in this program, not because of the database's surroundings."""
+
+Result = TypeVar("Result")
+
+
+def ignore(_what: str, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class SqliteDatabase:
+    """A database file that was migrated before."""
+
+    def __init__(self, path: Path, *, observe: Observe = ignore) -> None:
+        self._writer = _engine(path, mode="rw", size=1, pragmas=WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
+        self._readers = _engine(path, mode="ro", size=READERS, pragmas=READER_PRAGMAS, begin="BEGIN")
+        self._turn = asyncio.Lock()
+        self._observe = observe
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that reads. Raises StorageFailed."""
+        with self._timed("read"), storage_failures():
+            async with self._readers.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Give the connection that writes; commit at the end, roll back when the block raises. Raises StorageFailed."""
+        with self._timed("wait"):
+            await self._turn.acquire()
+        try:
+            with self._timed("write"), storage_failures():
+                async with self._writer.connect() as connection:
+                    yield connection
+                    await to_its_end(connection.commit())
+        finally:
+            self._turn.release()
+
+    async def close(self) -> None:
+        """Close every connection: the writer last, so that it tidies up the write-ahead log."""
+        await self._readers.dispose()
+        async with self._turn:
+            await self._writer.dispose()
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._observe(what, time.perf_counter() - began)
+
+
+@contextmanager
+def storage_failures() -> Iterator[None]:
+    """Turn what a database raises because of a full or broken disk, or of a lock, into StorageFailed."""
+    try:
+        yield
+    except OUR_MISTAKES:
+        raise
+    except DBAPIError as error:
+        raise StorageFailed(f"the database says: {error.orig}") from error
+
+
+async def to_its_end(work: Awaitable[Result]) -> Result:
+    """Let `work` end even if the caller is cancelled meanwhile; then be cancelled.
+
+    Cut off in the middle of a commit, nobody would know whether it happened.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _engine(path: Path, *, mode: str, size: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    engine = create_async_engine(
+        "sqlite+aiosqlite://",
+        async_creator=lambda: aiosqlite.connect(uri, uri=True, isolation_level=None),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

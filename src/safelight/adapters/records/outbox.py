@@ -1,0 +1,39 @@
+"""How jobs leave a transaction."""
+
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.jobs import Job
+from safelight.ports.jobs import Jobs
+
+
+class Outbox(Protocol):
+    """Takes the jobs of one transaction to the queue, only if it commits.
+
+    A queue in the same database is written to within the transaction, by `enqueue`; any other after it, by `committed`.
+    """
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None) -> None:
+        """Take a job."""
+        ...
+
+    async def committed(self) -> None:
+        """Hear that the transaction is committed."""
+        ...
+
+
+class AfterCommit:
+    """Keeps jobs until the commit. Should the process die right then, reconcile finds them from the records."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._kept: list[tuple[Job, datetime | None]] = []
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None) -> None:
+        """Keep a job."""
+        self._kept.append((job, run_at))
+
+    async def committed(self) -> None:
+        """Hand all jobs to the queue."""
+        for job, run_at in self._kept:
+            await self._jobs.enqueue(job, run_at=run_at)

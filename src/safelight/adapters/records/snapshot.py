@@ -1,0 +1,142 @@
+"""Reading: ports.records.Snapshot on one connection."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.records.rows import api_key_from, audit_from, delivery_from, image_from, rendition_from
+from safelight.adapters.records.tables import (
+    BYTES_ARE_OWED,
+    DUE,
+    IS_UNSETTLED,
+    api_key,
+    audit_event,
+    delivery,
+    image,
+    in_state,
+    rendition,
+)
+from safelight.domain.errors import ImageNotFound
+from safelight.domain.events import AuditEvent, Delivery
+from safelight.domain.image import Image, ImageId, Rendition, State
+from safelight.domain.jobs import DeliveryId
+from safelight.domain.who import ApiKey, ApiKeyId
+from safelight.ports.records import ImageFilter
+
+
+class SqlSnapshot:
+    """Reads on a connection, whose owner begins and ends the transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def image(self, image_id: ImageId) -> Image:
+        """Return the record. Raises ImageNotFound."""
+        row = await self._first(select(image).where(image.c.id == image_id))
+        if row is None:
+            raise ImageNotFound(image_id)
+        return image_from(row)
+
+    async def images(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Image]:
+        """Return those of the images that exist, in one query."""
+        rows = await self._all(select(image).where(image.c.id.in_(image_ids)))
+        return {row.id: image_from(row) for row in rows}
+
+    async def page(self, which: ImageFilter, *, after: ImageId | None, limit: int) -> Sequence[Image]:
+        """Return images in order of id, newest first, beginning after `after`."""
+        older = true() if after is None else image.c.id < after
+        query = select(image).where(older, *_conditions(which)).order_by(image.c.id.desc()).limit(limit)
+        return [image_from(row) for row in await self._all(query)]
+
+    async def renditions(self, image_id: ImageId) -> Sequence[Rendition]:
+        """Return what is stored of an image: by variant, then width, then format."""
+        return (await self.renditions_of([image_id])).get(image_id, [])
+
+    async def renditions_of(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Sequence[Rendition]]:
+        """Return the same for several images, in one query; an image without any is left out."""
+        query = select(rendition).where(rendition.c.image_id.in_(image_ids)).order_by(*rendition.primary_key)
+        found: dict[ImageId, list[Rendition]] = defaultdict(list)
+        for row in await self._all(query):
+            found[row.image_id].append(rendition_from(row))
+        return dict(found)
+
+    async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
+        """Return images that a worker should have, longest waiting first; `abandoned` looks at no lease."""
+        lapsed = true() if abandoned else image.c.lease_until <= now
+        uploaded = select(image).where(in_state(State.UPLOADED), now >= DUE).order_by(DUE).limit(limit)
+        taken = select(image).where(in_state(State.PROCESSING), lapsed).order_by(image.c.lease_until).limit(limit)
+        found = [image_from(row) for query in (uploaded, taken) for row in await self._all(query)]
+        return sorted(found, key=_waiting_since)[:limit]
+
+    async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return requested images whose last upload URL has ended and that are due: oldest first."""
+        ended = (in_state(State.REQUESTED), image.c.expires_at <= now, now >= DUE)
+        rows = await self._all(select(image).where(*ended).order_by(image.c.expires_at).limit(limit))
+        return [image_from(row) for row in rows]
+
+    async def unpurged(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return images whose bytes are owed and that are due, longest due first."""
+        rows = await self._all(select(image).where(BYTES_ARE_OWED, now >= DUE).order_by(DUE).limit(limit))
+        return [image_from(row) for row in rows]
+
+    async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
+        """Return a delivery, or None."""
+        row = await self._first(select(delivery).where(delivery.c.id == delivery_id))
+        return None if row is None else delivery_from(row)
+
+    async def unsettled_deliveries(self, now: datetime, *, limit: int) -> Sequence[Delivery]:
+        """Return deliveries that are neither settled nor waiting for a later time: oldest first."""
+        due = select(delivery).where(IS_UNSETTLED, delivery.c.next_attempt_at <= now)
+        return [delivery_from(row) for row in await self._all(due.order_by(delivery.c.created_at).limit(limit))]
+
+    async def api_key(self, key_id: ApiKeyId) -> ApiKey | None:
+        """Return a key, revoked or not, or None."""
+        row = await self._first(select(api_key).where(api_key.c.id == key_id))
+        return None if row is None else api_key_from(row)
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """Return all keys: oldest first."""
+        rows = await self._all(select(api_key).order_by(api_key.c.created_at, api_key.c.id))
+        return [api_key_from(row) for row in rows]
+
+    async def audit_of(self, image_id: ImageId) -> Sequence[AuditEvent]:
+        """Return what was done to an image: oldest first."""
+        query = select(audit_event).where(audit_event.c.image_id == image_id).order_by(audit_event.c.id)
+        return [audit_from(row) for row in await self._all(query)]
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many images there are in each state."""
+        rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))
+        return dict.fromkeys(State, 0) | {row[0]: row[1] for row in rows}
+
+    async def oldest_waiting(self) -> datetime | None:
+        """Return since when the longest-waiting uploaded image has been waiting for a worker, or None."""
+        row = await self._first(select(DUE).where(in_state(State.UPLOADED)).order_by(DUE).limit(1))
+        return None if row is None else row[0]
+
+    async def _first(self, query: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+        return (await self._connection.execute(query)).first()
+
+    async def _all(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+        return (await self._connection.execute(query)).all()
+
+
+def _conditions(which: ImageFilter) -> list[ColumnElement[bool]]:
+    attached = which.attached_to
+    wanted = {
+        image.c.kind: which.kind,
+        image.c.state: which.state,
+        image.c.owner: which.owner,
+        image.c.attached_type: attached.type if attached else None,
+        image.c.attached_id: attached.id if attached else None,
+    }
+    return [column == value for column, value in wanted.items() if value is not None]
+
+
+def _waiting_since(waiting: Image) -> datetime:
+    """Return since when an image has been waiting for a worker: its lease's end, or what `DUE` says."""
+    return waiting.lease_until or waiting.next_attempt_at or waiting.created_at

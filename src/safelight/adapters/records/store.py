@@ -1,0 +1,62 @@
+"""ports.records.Records on a database."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.records.engine import Observe, SqliteDatabase, ignore, to_its_end
+from safelight.adapters.records.outbox import AfterCommit, Outbox
+from safelight.adapters.records.snapshot import SqlSnapshot
+from safelight.adapters.records.transaction import SqlTransaction
+from safelight.ports.jobs import Jobs
+
+
+class Database(Protocol):
+    """Gives connections, each in a transaction of its own."""
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Return a block with a connection that reads."""
+        ...
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Return a block with a connection that writes: it commits at the end, and rolls back when the block raises."""
+        ...
+
+
+class SqlRecords:
+    """The records. `outbox` makes the outbox of one transaction, given its connection."""
+
+    def __init__(self, database: Database, *, outbox: Callable[[AsyncConnection], Outbox]) -> None:
+        self._database = database
+        self._outbox = outbox
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqlSnapshot]:
+        """Return a block that reads. Raises StorageFailed."""
+        async with self._database.reading() as connection:
+            yield SqlSnapshot(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        """Return a block that reads and writes, one at a time. Raises StorageFailed."""
+        async with self._database.writing() as connection:
+            outbox = self._outbox(connection)
+            yield SqlTransaction(connection, outbox)
+        await to_its_end(outbox.committed())
+
+
+@asynccontextmanager
+async def open_records(path: Path, jobs: Jobs, *, observe: Observe = ignore) -> AsyncIterator[SqlRecords]:
+    """Open the SQLite database at `path`, which `migrate` has made or renewed; close it at the end of the block.
+
+    Jobs are handed to `jobs` after each commit. `observe` hears how many seconds each `wait` for the one writer, each
+    `write` and each `read` took.
+    """
+    database = SqliteDatabase(path, observe=observe)
+    try:
+        yield SqlRecords(database, outbox=lambda _connection: AfterCommit(jobs))
+    finally:
+        await database.close()
