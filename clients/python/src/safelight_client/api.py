@@ -1,0 +1,169 @@
+"""The calls of Safelight's HTTP API, one conversation each.
+
+All of them may be repeated: reading changes nothing, CONFIRM and DELETE change nothing the second time, and the POSTs
+that make something carry an `Idempotency-Key`, which is the same on every try.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin
+
+from safelight_client.exchange import Conversation, Request, Response
+from safelight_client.image import Image
+from safelight_client.kind import Kind
+from safelight_client.problems import error_of
+from safelight_client.reading import documents, optional, required
+from safelight_client.retry import Retry, ask
+from safelight_client.ticket import Order, SignedUpload, Ticket
+
+MAX_REDIRECTS = 3
+"""A variant's stable URL leads to the file at once; a CDN may add a hop."""
+
+GONE = frozenset({404, 410})
+NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an image stood, and how to ask for what is newer."""
+
+    image: Image
+    etag: str | None
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some images, newest first; `next` is the `after` of the next page."""
+
+    images: tuple[Image, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where the server is, who asks, and what the world provides.
+
+    `jitter` gives random numbers from 0 to 1, `new_key` unique strings, `clock` seconds that only go up.
+    """
+
+    base_url: str
+    api_key: str | None
+    retry: Retry
+    jitter: Callable[[], float]
+    new_key: Callable[[], str]
+    clock: Callable[[], float]
+
+    def request(self, order: Order) -> Conversation[Ticket]:
+        """REQUEST: ask for leave to upload."""
+        response = yield from self._post("/v1/images", order.document(), key=self.new_key())
+        return Ticket.parse(response.document())
+
+    def resign(self, image_id: str, write_token: str | None) -> Conversation[SignedUpload]:
+        """Ask for a fresh permission to upload."""
+        path = f"/v1/images/{_part(image_id)}/upload"
+        response = yield from self._post(path, {}, key=self.new_key(), token=write_token)
+        return SignedUpload.parse(required(response.document(), "upload", dict))
+
+    def confirm(self, image_id: str, write_token: str | None) -> Conversation[Look]:
+        """CONFIRM: say that the bytes are there."""
+        path = f"/v1/images/{_part(image_id)}/confirm"
+        response = yield from self._post(path, {}, key=self.new_key(), token=write_token)
+        return _look(response)
+
+    def check(
+        self, image_id: str, token: str | None = None, *, seen: Look | None = None, wait_s: int = 0
+    ) -> Conversation[Look]:
+        """CHECK: see how an image stands, at once, or when it is newer than `seen` or `wait_s` seconds are over."""
+        headers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
+        if seen and seen.etag:
+            headers["If-None-Match"] = seen.etag
+        response = yield from self._send(
+            "GET", f"/v1/images/{_part(image_id)}", headers, token=token, patience_s=wait_s
+        )
+        if seen and response.status == NOT_MODIFIED:
+            return Look(seen.image, seen.etag, response)
+        return _look(_good(response))
+
+    def page(self, query: Mapping[str, str | None]) -> Conversation[Page]:
+        """List images."""
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        response = yield from self._send("GET", f"/v1/images?{asked}" if asked else "/v1/images")
+        document = _good(response).document()
+        images = tuple(Image.parse(one) for one in documents(document, "images"))
+        return Page(images, optional(document, "next", str))
+
+    def delete(self, image_id: str, token: str | None = None) -> Conversation[None]:
+        """Delete an image. Where the answer to a first try was lost, the second finds nothing: that is well, too."""
+        response = yield from self._send("DELETE", f"/v1/images/{_part(image_id)}", token=token)
+        if not (response.tries > 1 and response.status in GONE):
+            _good(response)
+
+    def kind(self, name: str) -> Conversation[Kind]:
+        """Read the rules of a kind."""
+        response = yield from self._send("GET", f"/v1/kinds/{_part(name)}")
+        return Kind.parse(_good(response).document())
+
+    def download(
+        self, image_id: str, variant: str, *, fmt: str | None, width: int | None, token: str | None
+    ) -> Conversation[bytes]:
+        """Fetch the bytes of a variant. What the redirect leads to is asked without key or token."""
+        query = {"format": fmt, "width": width}
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        path = f"/v1/images/{_part(image_id)}/variants/{_part(variant)}" + (f"?{asked}" if asked else "")
+        response = yield from self._send("GET", path, token=token)
+        url = self.base_url + path
+        for _ in range(MAX_REDIRECTS):
+            if "location" not in response.headers:
+                return _good(response).body
+            url = urljoin(url, response.headers["location"])
+            response = yield from self.ask(Request("GET", url))
+        return _good(response).body
+
+    def ask(self, request: Request) -> Conversation[Response]:
+        """Send any request, again where that can help. Raises ConnectionFailed."""
+        return (yield from ask(request, self.retry, self.jitter))
+
+    def _post(
+        self, path: str, document: Mapping[str, Any], *, key: str, token: str | None = None
+    ) -> Conversation[Response]:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        response = yield from self._send("POST", path, headers, json.dumps(document).encode(), token=token)
+        return _good(response)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        *,
+        token: str | None = None,
+        patience_s: float = 0.0,
+    ) -> Conversation[Response]:
+        """Send to the API itself: nowhere else do the key and the tokens go."""
+        bearer = token or self.api_key
+        shown = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        accepted = {"Accept": "application/json, application/problem+json"}
+        request = Request(method, self.base_url + path, {**accepted, **(headers or {}), **shown}, content, patience_s)
+        return (yield from self.ask(request))
+
+
+def _good(response: Response) -> Response:
+    """Return the answer if it says yes. Raises the error that it stands for."""
+    if not response.ok:
+        raise error_of(response)
+    return response
+
+
+def _look(response: Response) -> Look:
+    return Look(Image.parse(response.document()), response.headers.get("etag"), response)
+
+
+def _part(text: str) -> str:
+    """Return one part of a path, whatever stands in it. Raises ValueError where it would lead elsewhere."""
+    if text in {"", ".", ".."}:
+        raise ValueError(f"{text!r} names no image, kind or variant")
+    return quote(text, safe="")

@@ -1,0 +1,26 @@
+"""The application's record that an image is for, as callers write it."""
+
+from safelight_client.image import Attachment
+
+Attach = tuple[str, str | int] | Attachment
+"""The record's type and id, in the application's words, such as ("user", 42)."""
+
+
+def attachment(attach: Attach | None) -> Attachment | None:
+    """Return what the caller meant."""
+    return Attachment(attach[0], str(attach[1])) if isinstance(attach, tuple) else attach
+
+
+def query(
+    kind: str | None, status: str | None, owner: str | None, attached_to: Attach | None, page_size: int | None
+) -> dict[str, str | None]:
+    """Return the query that lists the images that fit; None does not restrict."""
+    target = attachment(attached_to)
+    return {
+        "kind": kind,
+        "status": status,
+        "owner": owner,
+        "attached_type": target.type if target else None,
+        "attached_id": target.id if target else None,
+        "limit": None if page_size is None else str(page_size),
+    }

@@ -1,0 +1,78 @@
+"""What is tried again, and when."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+
+from safelight_client.errors import ConnectionFailed
+from safelight_client.exchange import Conversation, NoAnswer, Pause, Request, Response
+
+RETRIED = frozenset({408, 429, 502, 503, 504})
+"""Statuses that say "not now". Every call of this package may be repeated: see `Api`."""
+
+MAX_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a request is sent at most, and how long to wait in between, in seconds.
+
+    The wait is `base` after the first try and doubles with each further one, up to `longest`. A `Retry-After` counts
+    instead where the server names one; one above `longest` ends the trying.
+    """
+
+    tries: int = 5
+    base: float = 0.5
+    longest: float = 60.0
+
+    def wait_s(self, tries: int, jitter: float) -> float:
+        """Return the wait after so many tries. `jitter` (0 to 1) chooses a point in its upper half."""
+        whole = min(self.longest, self.base * 2.0 ** min(tries - 1, MAX_DOUBLINGS))
+        return whole * (1 + jitter) / 2
+
+
+def ask(request: Request, retry: Retry, jitter: Callable[[], float]) -> Conversation[Response]:
+    """Send a request until there is an answer that waiting will not change. Raises ConnectionFailed."""
+    tries = 1
+    while True:
+        answer: Response | NoAnswer = yield request
+        wait_s = _wait_s(answer, tries, retry, jitter)
+        if wait_s is None:
+            return _settled(answer, tries)
+        yield Pause(wait_s)
+        tries += 1
+
+
+def retry_after_s(response: Response) -> float | None:
+    """Return what `Retry-After` says, in seconds: a number, or a moment by the server's own clock."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _wait_s(answer: Response | NoAnswer, tries: int, retry: Retry, jitter: Callable[[], float]) -> float | None:
+    """Return how long to wait before the next try, or None where there is to be none."""
+    if tries >= retry.tries:
+        return None
+    if isinstance(answer, NoAnswer):
+        return None if answer.useless else retry.wait_s(tries, jitter())
+    if answer.status not in RETRIED:
+        return None
+    named = retry_after_s(answer)
+    if named is None:
+        return retry.wait_s(tries, jitter())
+    return named if named <= retry.longest else None
+
+
+def _settled(answer: Response | NoAnswer, tries: int) -> Response:
+    if isinstance(answer, NoAnswer):
+        raise ConnectionFailed(
+            f"No answer from the server ({answer.reason}). Check its address and that it runs.",
+            retryable=not answer.useless,
+        )
+    return replace(answer, tries=tries)
