@@ -24,14 +24,15 @@ class OpenFile:
         except BaseException:
             os.close(descriptor)
             raise
-        if self._first and len(self._first) == self.stored.bytes:
+        self._whole = len(self._first) == self.stored.bytes
+        if self._whole:
             os.close(descriptor)
         else:
             self._descriptor = descriptor
 
     async def read(self, offset: int, count: int) -> bytes:
         """See `OpenObject.read`."""
-        if offset + count <= len(self._first):
+        if self._whole or offset + count <= len(self._first):
             return self._first[offset : offset + count]
         with storage_errors(self.stored.key):
             return await self._threads.run(self._read, offset, count)
