@@ -13,7 +13,10 @@ class Jobs(Protocol):
     """Queues jobs and runs them."""
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
-        """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
+        """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again.
+
+        A job for later counts apart from the same job for now: while it runs, a job can ask for its own next try.
+        """
         ...
 
     async def run(self, handler: Handler, *, concurrency: int) -> None:

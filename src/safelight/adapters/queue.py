@@ -1,0 +1,140 @@
+"""The queue of jobs: PgQueuer, in the memory of the one process.
+
+Jobs stand in lanes, so that webhooks and purges never wait behind many renderings; within a lane, new images come
+before old ones that are rendered again. Nothing here outlives the process, and a job that its handler did not finish is
+dropped: reconcile finds from the records what is lost.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.models import Job as QueuedJob
+from pgqueuer.models import QueueEntrypoint
+
+from safelight.domain.jobs import Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.ports.clock import Clock
+from safelight.ports.jobs import Handler
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One line of jobs. `concurrency`: how many of it run at once; None where the caller of `run` says so."""
+
+    name: str
+    concurrency: int | None
+
+
+RENDERING = Lane("rendering", None)
+PURGING = Lane("purging", 4)
+WEBHOOKS = Lane("webhooks", 16)
+LANES = (RENDERING, PURGING, WEBHOOKS)
+
+PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
+    {
+        ProcessImage: (RENDERING, 1),
+        ReprocessImage: (RENDERING, 0),
+        PurgeImage: (PURGING, 0),
+        SendWebhook: (WEBHOOKS, 0),
+    }
+)
+"""Where each kind of job stands: its lane, and its priority there; higher ones run first."""
+
+KINDS: Mapping[str, Callable[[Any], Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
+"""Makes a job again from its name and the id of its record."""
+
+CANCEL_TIMEOUT_S = 0.5
+"""How long a cancelled handler may take to tidy up before the queue stops without it."""
+
+
+class MemoryQueue:
+    """ports.jobs.Jobs in memory. Made and used within one event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queries = InMemoryQueries(InMemoryDriver())
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+        """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
+        lane, priority = PLACES[type(job)]
+        name = _name(job)
+        await self._queries.enqueue(
+            lane.name,
+            name.encode(),
+            priority,
+            execute_after=None if run_at is None else max(run_at - self._clock.now(), timedelta(0)),
+            dedupe_key=name if run_at is None else f"{name} later",
+            on_conflict="skip",
+        )
+
+    async def run(self, handler: Handler, *, concurrency: int) -> None:
+        """Run jobs until cancelled, at most so many renderings at once. May be called again afterwards."""
+        self._queries.driver = InMemoryDriver()  # nobody is left who listens for an earlier run
+        work = _Work(handler)
+        manager = QueueManager(self._queries)
+        for lane in LANES:
+            manager.entrypoint(lane.name, concurrency_limit=lane.concurrency or concurrency)(work.run)
+        # One job to a batch, so that PgQueuer notes the end of a job at once: until then its place stays taken.
+        runner = asyncio.create_task(manager.run(batch_size=1, log_aggregation_interval=timedelta(0)))
+        try:
+            await asyncio.wait([runner])
+        finally:
+            work.stop()
+            runner.cancel()
+            await asyncio.wait([runner], timeout=CANCEL_TIMEOUT_S)
+        await runner
+
+    async def depth(self) -> int:
+        """Return how many jobs wait, those for later included."""
+        return await self._queries.queued_work([QueueEntrypoint(lane.name) for lane in LANES])
+
+    async def forget_finished(self) -> None:
+        """Drop the log of jobs that are done, which PgQueuer keeps for ever."""
+        await self._queries.clear_queue_log()
+
+
+class _Work:
+    """Runs the handler for one job after the other; `stop` cuts off those under way, and lets no more begin."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._stopped = False
+
+    async def run(self, queued: QueuedJob) -> None:
+        """Run the handler. What it raises ends here: the record knows when to try again."""
+        task = asyncio.current_task()
+        if self._stopped or task is None:
+            return
+        self._under_way.add(task)
+        job = _job(queued)
+        try:
+            await self._handler(job)
+        except Exception:
+            log.exception("job_failed", job=_name(job))
+        finally:
+            self._under_way.discard(task)
+
+    def stop(self) -> None:
+        """Cancel what is under way. PgQueuer itself would wait for it without end."""
+        self._stopped = True
+        for task in self._under_way:
+            task.cancel()
+
+
+def _name(job: Job) -> str:
+    (record_id,) = astuple(job)
+    return f"{type(job).__name__} {record_id}"
+
+
+def _job(queued: QueuedJob) -> Job:
+    kind, _, record_id = (queued.payload or b"").decode().partition(" ")
+    return KINDS[kind](record_id)
