@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     webhook_url: Url | None = Field(None, description="Where the application is told of images; none by default")
     webhook_secret: SecretStr | None = Field(None, description="Signing secret, whsec_ and base64 of 24 to 64 bytes")
     webhook_timeout: Seconds = Field(timedelta(seconds=10), description="Time for the application to answer")
+    webhook_retry_base: Seconds = Field(timedelta(seconds=5), description="Wait before a webhook's second try; doubled")
+    webhook_retry_max: Seconds = Field(timedelta(hours=1), description="Longest wait between two tries of a webhook")
     webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
     webhook_private: bool = Field(
         default=False, description="Whether webhooks may go to private and loopback addresses"

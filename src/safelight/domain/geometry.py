@@ -43,6 +43,11 @@ def plan(variants: Mapping[str, Variant], source: Size) -> Iterator[Planned]:
         yield Planned(name, fmt, size)
 
 
+def most_renditions(variants: Mapping[str, Variant]) -> int:
+    """Return how many renditions an image gets that is large enough for all of them."""
+    return sum(len(variant.widths) * len(variant.formats) for variant in variants.values())
+
+
 def _cover(box: Size, source: Size) -> Size:
     shrink = min(1.0, source.width / box.width, source.height / box.height)
     return Size(max(1, round(box.width * shrink)), max(1, round(box.height * shrink)))

@@ -1,6 +1,6 @@
 """5 CHECK: say how far an image is, at once or as soon as there is news."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ async def check_image(
 
 async def follow_image(
     image_id: ImageId, *, records: Records, signals: Signals, at_least_every: timedelta
-) -> AsyncIterator[Standing | None]:
+) -> AsyncGenerator[Standing | None, None]:
     """Yield how the image stands now and after every change, until it is final; None when nothing changed for so long.
 
     Raises ImageNotFound.

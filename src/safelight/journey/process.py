@@ -1,6 +1,7 @@
 """4 PROCESS: take an uploaded image, verify it, and store every rendition as soon as it is finished."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 
 from safelight.domain import keys
@@ -73,15 +74,17 @@ class _Work:
         source = keys.incoming_of(self._image, self._image.upload_attempt)
         stored = await self._objects.head(source)
         look = None
-        async for part in renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind)):
-            match part:
-                case Inspected():
-                    await self._note(part, kind)
-                case Look():
-                    look = part
-                case Rendered():
-                    await self._keep(part, kind)
-            await self._signals.changed(self._image.id)
+        rendering = renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind))
+        async with aclosing(rendering) as parts:
+            async for part in parts:
+                match part:
+                    case Inspected():
+                        await self._note(part, kind)
+                    case Look():
+                        look = part
+                    case Rendered():
+                        await self._keep(part, kind)
+                await self._signals.changed(self._image.id)
         if kind.keep_original:
             await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
         return Done(look, kind.keep_original)

@@ -1,6 +1,6 @@
 """Turns the bytes of a file into renditions, behind the wall of the sandbox."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -69,10 +69,11 @@ Part = Inspected | Look | Rendered
 class Renderer(Protocol):
     """Renders images, one child process each."""
 
-    def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncIterator[Part]:
+    def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncGenerator[Part, None]:
         """Yield one Inspected, one Look, and a Rendered for everything that `geometry.plan` says, as each is finished.
 
         Raises ImageRejected (the file's fault, also where it made its decoder crash or run out of time), and
         RenderingFailed (the sandbox's fault). What the source raises comes through.
+        Close the generator (`aclosing`): a child whose parts nobody wants is ended then.
         """
         ...

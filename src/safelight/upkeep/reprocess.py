@@ -1,6 +1,7 @@
 """Reprocess: bring a ready image's renditions in line with what its kind declares now."""
 
 from collections.abc import Collection, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 
 from safelight.domain import keys
@@ -101,14 +102,15 @@ async def _render(
         {name: variant for name, variant in whole.variants.items() if name in wanted},
     )
     made = []
-    async for part in renderer.render(objects.get(original.key, if_match=original.etag), recipe):
-        if isinstance(part, Inspected) and image.verified and part.sha256 != image.verified.sha256:
-            raise ObjectChanged(key=original.key)
-        if isinstance(part, Rendered):
-            rendition = part.as_rendition(image.id, kind)
-            key = keys.rendition(rendition, public=image.public)
-            await objects.put(key, part.content, content_type=CONTENT_TYPES[part.format])
-            made.append(rendition)
+    async with aclosing(renderer.render(objects.get(original.key, if_match=original.etag), recipe)) as parts:
+        async for part in parts:
+            if isinstance(part, Inspected) and image.verified and part.sha256 != image.verified.sha256:
+                raise ObjectChanged(key=original.key)
+            if isinstance(part, Rendered):
+                rendition = part.as_rendition(image.id, kind)
+                key = keys.rendition(rendition, public=image.public)
+                await objects.put(key, part.content, content_type=CONTENT_TYPES[part.format])
+                made.append(rendition)
     return made
 
 

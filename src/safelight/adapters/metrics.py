@@ -1,0 +1,81 @@
+"""Metrics for Prometheus."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from safelight.domain.errors import ImageRejected, SafelightError
+
+STEP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+"""From a database's answer to the longest processing."""
+
+
+class PrometheusMetrics:
+    """Implements Metrics on a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._steps = Counter(
+            "safelight_steps", "Runs of each step, by outcome", ["step", "outcome"], registry=self._registry
+        )
+        self._durations = Histogram(
+            "safelight_step_seconds",
+            "How long each step took",
+            ["step"],
+            buckets=STEP_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            "safelight_latency_seconds",
+            "How long storage and database took",
+            ["part"],
+            buckets=STEP_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._moved = Counter(
+            "safelight_bytes", "Bytes from (in) and to (out) clients", ["direction"], registry=self._registry
+        )
+        self._levels = Gauge(
+            "safelight_level",
+            "queue_depth, queue_age_seconds, slots_busy, slots, loop_lag_seconds, images by state",
+            ["what"],
+            registry=self._registry,
+        )
+
+    @contextmanager
+    def step(self, step: str) -> Iterator[None]:
+        """Note duration and outcome of the block."""
+        begun = time.perf_counter()
+        outcome = "ok"
+        try:
+            yield
+        except ImageRejected as rejected:
+            outcome = rejected.reason
+            raise
+        except SafelightError as error:
+            outcome = error.code
+            raise
+        except BaseException:
+            outcome = "broken"
+            raise
+        finally:
+            self._steps.labels(step, outcome).inc()
+            self._durations.labels(step).observe(time.perf_counter() - begun)
+
+    def latency(self, part: str, seconds: float) -> None:
+        """Note how long a part took."""
+        self._latency.labels(part).observe(seconds)
+
+    def moved(self, direction: str, count: int) -> None:
+        """Note bytes."""
+        self._moved.labels(direction).inc(count)
+
+    def level(self, what: str, value: float) -> None:
+        """Note how high something stands."""
+        self._levels.labels(what).set(value)
+
+    def exposition(self) -> bytes:
+        """Return everything in the Prometheus text format."""
+        return generate_latest(self._registry)

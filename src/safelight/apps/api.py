@@ -1,0 +1,38 @@
+"""The API as an application."""
+
+from litestar import Litestar
+
+from safelight import __version__
+from safelight.apps.wiring import World
+from safelight.http.api import api
+from safelight.http.parts import Limits, Parts
+from safelight.journey.request import Rules
+
+
+def api_app(world: World) -> Litestar:
+    """Return the API."""
+    settings = world.settings
+    parts = Parts(
+        rules=Rules(world.kinds, settings.upload_ttl, settings.min_free_bytes),
+        limits=Limits(
+            max_upload_attempts=settings.max_upload_attempts,
+            max_body_bytes=settings.max_body_bytes,
+            max_page=settings.max_page,
+            max_wait=settings.max_wait,
+            events_ping=settings.events_ping,
+            download_bucket=settings.download_bucket,
+            allowed_origins=settings.allowed_origins,
+        ),
+        links=world.links,
+        records=world.records,
+        objects=world.objects,
+        signer=world.signer,
+        signals=world.signals,
+        tokens=world.tokens,
+        clock=world.clock,
+        ids=world.ids,
+        metrics=world.metrics,
+        exposition=world.metrics.exposition,
+        told=settings.webhook_url is not None,
+    )
+    return api(parts, version=__version__)

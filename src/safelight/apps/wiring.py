@@ -1,0 +1,90 @@
+"""Joins the journey to its adapters: the one place that chooses them."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from safelight.adapters.disk.object_store import DiskObjectStore
+from safelight.adapters.disk.signer import DiskSigner
+from safelight.adapters.keyring import KeyringFile
+from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.signals import LocalSignals
+from safelight.adapters.system import SystemClock, SystemIds
+from safelight.domain.kind import Kinds
+from safelight.domain.tokens import Tokens
+from safelight.domain.urls import Links
+from safelight.settings import Settings
+
+DATABASE_FILE = "safelight.db"
+KEYRING_FILE = "keyring.json"
+OBJECTS_FOLDER = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where clients reach the API, the uploads and the images; without a slash at the end."""
+
+    api: str
+    uploads: str
+    delivery: str
+
+    @classmethod
+    def of(cls, settings: Settings, *, port: int) -> "Addresses":
+        """Return the addresses that the settings name, or else those of this process, listening on `port`."""
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        api = settings.public_url or f"http://{host}:{port}"
+        uploads = settings.uploads_url or api
+        return cls(api, uploads, settings.delivery_url or uploads)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Every adapter of one process on the embedded defaults: SQLite, a folder, a queue in memory."""
+
+    settings: Settings
+    kinds: Kinds
+    records: SqlRecords
+    objects: DiskObjectStore
+    signer: DiskSigner
+    jobs: MemoryQueue
+    signals: LocalSignals
+    tokens: Tokens
+    links: Links
+    clock: SystemClock
+    ids: SystemIds
+    metrics: PrometheusMetrics
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> AsyncIterator[World]:
+    """Open everything in the data folder, which `migrate` has prepared; close it at the end of the block."""
+    metrics, clock = PrometheusMetrics(), SystemClock()
+    jobs = MemoryQueue(clock)
+    tokens = Tokens(KeyringFile(settings.data / KEYRING_FILE).current)
+    async with AsyncExitStack() as stack:
+        io = stack.enter_context(ThreadPoolExecutor(settings.io_threads, thread_name_prefix="storage"))
+        records = await stack.enter_async_context(
+            open_records(
+                settings.data / DATABASE_FILE,
+                jobs,
+                observe=lambda what, seconds: metrics.latency(f"database {what}", seconds),
+            )
+        )
+        signer = DiskSigner(tokens, uploads_url=addresses.uploads, delivery_url=addresses.delivery)
+        yield World(
+            settings=settings,
+            kinds=kinds,
+            records=records,
+            objects=DiskObjectStore(settings.data / OBJECTS_FOLDER, io=io, min_free_bytes=settings.min_free_bytes),
+            signer=signer,
+            jobs=jobs,
+            signals=LocalSignals(),
+            tokens=tokens,
+            links=Links(addresses.api, signer.public_url),
+            clock=clock,
+            ids=SystemIds(),
+            metrics=metrics,
+        )

@@ -1,0 +1,137 @@
+"""The worker: runs jobs, and upkeep by the clock."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+from safelight.adapters.webhook.notifier import WebhookNotifier
+from safelight.apps.wiring import World
+from safelight.journey.announce import Persistence
+from safelight.journey.finalize import Retries
+from safelight.settings import Settings
+from safelight.upkeep.reconcile import reconcile
+from safelight.upkeep.recover import recover_images
+from safelight.upkeep.sweep import sweep_orphans
+from safelight.worker.handlers import Handlers, WorkerParts
+from safelight.worker.periodic import every
+from safelight.worker.renderer import SandboxRenderer
+
+LEVELS_EVERY = timedelta(seconds=5)
+"""How often the levels among the metrics are read anew."""
+
+LAG_EVERY_S = 0.5
+
+
+async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
+    """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
+    settings = world.settings
+    await recover_images(records=world.records, limit=settings.upkeep_batch)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(world.jobs.run(Handlers(worker_parts(world, renderer, notifier)), concurrency=settings.slots))
+        tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
+        tasks.create_task(every(settings.sweep_every, "sweep", partial(_sweep, world)))
+        tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
+        tasks.create_task(_watch_lag(world))
+
+
+def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> WorkerParts:
+    """Return what the handlers are made from."""
+    settings = world.settings
+    return WorkerParts(
+        kinds=world.kinds,
+        records=world.records,
+        objects=world.objects,
+        renderer=renderer,
+        notifier=notifier,
+        signals=world.signals,
+        links=world.links,
+        clock=world.clock,
+        ids=world.ids,
+        metrics=world.metrics,
+        lease=settings.process_timeout,
+        retries=Retries(settings.max_process_attempts, settings.retry_base, settings.retry_max, random.random),
+        persistence=Persistence(
+            settings.webhook_retry_for, settings.webhook_retry_base, settings.webhook_retry_max, random.random
+        ),
+        purge_grace=settings.body_timeout,
+    )
+
+
+async def _reconcile(world: World) -> None:
+    await reconcile(
+        records=world.records,
+        objects=world.objects,
+        signals=world.signals,
+        clock=world.clock,
+        grace=world.settings.body_timeout,
+        limit=world.settings.upkeep_batch,
+    )
+    await world.jobs.forget_finished()
+
+
+async def _sweep(world: World) -> None:
+    grace = max(world.settings.orphan_grace, world.settings.body_timeout)
+    with world.metrics.step("sweep"):
+        await sweep_orphans(
+            records=world.records,
+            objects=world.objects,
+            clock=world.clock,
+            grace=grace,
+            batch=world.settings.upkeep_batch,
+        )
+
+
+async def _levels(world: World, renderer: SandboxRenderer) -> None:
+    async with world.records.reading() as snapshot:
+        counts = await snapshot.counts()
+        waiting_since = await snapshot.oldest_waiting()
+    age = (world.clock.now() - waiting_since).total_seconds() if waiting_since else 0.0
+    for what, value in {
+        "queue_depth": await world.jobs.depth(),
+        "queue_age_seconds": age,
+        "slots": world.settings.slots,
+        "slots_busy": renderer.busy,
+        **{f"images_{state}": count for state, count in counts.items()},
+    }.items():
+        world.metrics.level(what, value)
+
+
+async def _watch_lag(world: World) -> None:
+    """Note how much later than asked the event loop comes back."""
+    loop = asyncio.get_running_loop()
+    while True:
+        asked = loop.time() + LAG_EVERY_S
+        await asyncio.sleep(LAG_EVERY_S)
+        world.metrics.level("loop_lag_seconds", max(0.0, loop.time() - asked))
+
+
+@asynccontextmanager
+async def sandbox(settings: Settings) -> AsyncIterator[SandboxRenderer]:
+    """Return a block with the sandbox: a zygote in every slot. Raises RenderingFailed where it does not start."""
+    async with SandboxRenderer(
+        slots=settings.slots,
+        render_timeout=settings.render_timeout,
+        render_cpu=settings.render_cpu,
+        render_memory_bytes=settings.render_memory_bytes,
+        max_rendition_bytes=settings.max_rendition_bytes,
+    ) as renderer:
+        yield renderer
+
+
+@asynccontextmanager
+async def webhooks(settings: Settings) -> AsyncIterator[WebhookNotifier | None]:
+    """Return a block with the notifier, or None where no webhook URL is set. Raises ValueError for bad settings."""
+    if settings.webhook_url is None:
+        yield None
+        return
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+    async with WebhookNotifier(
+        settings.webhook_url,
+        secret,
+        timeout=settings.webhook_timeout,
+        allow_private=settings.webhook_private,
+    ) as notifier:
+        yield notifier

@@ -1,0 +1,26 @@
+"""The command line: every command, and how its errors are told."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from safelight.cli import up
+from safelight.cli.tell import tell_settings
+
+app = typer.Typer(
+    help="Safelight takes images from the users of a web application: requested, uploaded, verified, rendered, shown.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except ValidationError as error:
+        tell_settings(error)
+        sys.exit(2)

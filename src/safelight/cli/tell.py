@@ -1,0 +1,36 @@
+"""How the command line speaks to people."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from safelight.apps.api_keys import KeyInvalid
+from safelight.apps.lock import DataInUse
+from safelight.domain.errors import SafelightError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+FAILED = 1
+MISUSED = 2
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Say in one line what went wrong, and exit with 1, where it is something that a person can act on."""
+    try:
+        yield
+    except (SafelightError, DataInUse, KeyInvalid, OSError, ValueError) as error:
+        err.print(f"[red]{error}[/red]")
+        raise typer.Exit(FAILED) from None
+
+
+def tell_settings(error: ValidationError) -> None:
+    """Say every bad setting at once."""
+    err.print("[red]These settings cannot be used:[/red]")
+    for bad in error.errors():
+        name = "_".join(str(part) for part in bad["loc"][:1]).upper()
+        err.print(f"  SAFELIGHT_{name} = {bad['input']!r}: {bad['msg']}")

@@ -1,0 +1,108 @@
+"""Who calls, and which image that lets them reach."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from litestar import Request
+
+from safelight.domain import api_keys
+from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, TokenInvalid
+from safelight.domain.events import Origin
+from safelight.domain.image import Image, ImageId
+from safelight.domain.tokens import VERSION, Purpose, image_named_by
+from safelight.domain.who import NOBODY, Role, Scope, Who
+from safelight.http.parts import Parts
+
+ApiRequest = Request[Any, Any, Any]
+
+SCHEME = "Bearer "
+READ_TOKEN_PARAMETER = "read_token"  # noqa: S105 - the name of a parameter
+"""Where a header cannot be set: an `<img>`, an `EventSource`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, or the token that stands for one image."""
+
+    origin: Origin
+    token: str | None = None
+
+    @property
+    def who(self) -> Who:
+        """The caller as rules see it."""
+        return self.origin.who
+
+    def acting_for(self, owner: str | None) -> Origin:
+        """Return the origin with the user named for whom the application acts. Raises NotAllowed for anybody else."""
+        if owner is None:
+            return self.origin
+        if self.who.role is not Role.APPLICATION:
+            raise NotAllowed(action="act for another user")
+        return replace(self.origin, who=replace(self.who, id=owner))
+
+    def needs(self, scope: Scope, action: str) -> None:
+        """Raise NotAuthenticated, or NotAllowed, unless the caller is the application with a key of this scope."""
+        if self.who is NOBODY:
+            raise NotAuthenticated
+        if not self.who.may(scope):
+            raise NotAllowed(action=action)
+
+
+async def caller_of(request: ApiRequest, parts: Parts) -> Caller:
+    """Return who calls. Raises NotAuthenticated where what they show is no valid credential."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return Caller(_origin(request, NOBODY), request.query_params.get(READ_TOKEN_PARAMETER))
+    if not header.startswith(SCHEME):
+        raise NotAuthenticated
+    credential = header.removeprefix(SCHEME).strip()
+    if credential.startswith(f"{VERSION}."):
+        return Caller(_origin(request, NOBODY), credential)
+    return Caller(_origin(request, await _application(credential, parts)))
+
+
+async def _application(credential: str, parts: Parts) -> Who:
+    named = api_keys.parse(credential)
+    if named is None:
+        raise NotAuthenticated
+    async with parts.records.reading() as snapshot:
+        key = await snapshot.api_key(named[0])
+    if key is None or not api_keys.opens(key, named[1]):
+        raise NotAuthenticated
+    return Who(Role.APPLICATION, scopes=key.scopes, api_key=key.id)
+
+
+async def reach_image(
+    caller: Caller, image_id: ImageId, parts: Parts, *, scope: Scope, purposes: Collection[Purpose], action: str
+) -> Image:
+    """Return an image that the caller may reach: by a key of this scope, or by a token for one of these purposes.
+
+    Raises NotAuthenticated, NotAllowed, TokenInvalid, ImageNotFound (which a foreign image is, too).
+    """
+    if caller.token is None:
+        caller.needs(scope, action)
+        return await find_image(image_id, parts)
+    if image_named_by(caller.token) != image_id:
+        raise ImageNotFound(image_id=image_id)
+    try:
+        image = await find_image(image_id, parts)
+    except ImageNotFound:
+        raise TokenInvalid from None
+    for purpose in purposes:
+        with suppress(TokenInvalid):
+            parts.tokens.verify_image_token(caller.token, purpose, image)
+            return image
+    raise TokenInvalid
+
+
+async def find_image(image_id: ImageId, parts: Parts) -> Image:
+    """Return the record. Raises ImageNotFound."""
+    async with parts.records.reading() as snapshot:
+        return await snapshot.image(image_id)
+
+
+def _origin(request: ApiRequest, who: Who) -> Origin:
+    client = request.scope.get("client")
+    return Origin(who, client[0] if client else None, request.scope["state"].get("request_id"))

@@ -1,0 +1,156 @@
+"""CHECK by poll, long poll and events; list, delete and reprocess."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from safelight.domain.errors import WrongState
+from safelight.domain.image import FINAL, Attachment, Image, ImageId, State
+from safelight.domain.jobs import ReprocessImage
+from safelight.domain.report import ImageReport
+from safelight.domain.tokens import Purpose
+from safelight.domain.who import Scope
+from safelight.http.auth import ApiRequest, caller_of, reach_image
+from safelight.http.parts import Parts
+from safelight.http.reports import etag, report_of, report_response, revision_in
+from safelight.http.wire import PageOut
+from safelight.journey.check import Standing, check_image, follow_image
+from safelight.ports.records import ImageFilter
+from safelight.upkeep.delete import delete_image
+
+DEFAULT_PAGE = 50
+"""Images in one page of a list, where the caller does not say."""
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
+
+
+@get("/v1/images/{image_id:str}", tags=["5 Check"], summary="See how an image is coming along")
+async def check(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport] | Response[None]:
+    """Answer at once, or with `Prefer: wait=N` as soon as the image is final, at the latest after N seconds.
+
+    With `If-None-Match`, the wait ends at the first change, and 304 says that there was none.
+    """
+    image = await _readable(image_id, request, parts)
+    seen = revision_in(request.headers.get("if-none-match"))
+    wait = min(_wanted_wait(request), parts.limits.max_wait)
+    with parts.metrics.step("check"):
+        standing = await check_image(
+            image.id, records=parts.records, signals=parts.signals, clock=parts.clock, at_most=wait, seen=seen
+        )
+    if seen == standing.image.revision:
+        return Response(None, status_code=304, headers={"etag": etag(standing)})
+    return report_response(standing, parts)
+
+
+@get("/v1/images/{image_id:str}/events", tags=["5 Check"], summary="Follow an image as server-sent events")
+async def events(image_id: str, request: ApiRequest, parts: Parts) -> ServerSentEvent:
+    """Send an event `image` with the report now and after every change, until the image is final."""
+    image = await _readable(image_id, request, parts)
+    return ServerSentEvent(_events(image, parts), headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+
+
+async def _events(image: Image, parts: Parts) -> AsyncIterator[ServerSentEventMessage]:
+    follow = follow_image(
+        image.id, records=parts.records, signals=parts.signals, at_least_every=parts.limits.events_ping
+    )
+    async with aclosing(follow) as standings:
+        async for standing in standings:
+            yield _event(standing, parts)
+
+
+def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
+    if standing is None:
+        return ServerSentEventMessage(data=None, comment="ping")
+    body = msgspec.json.encode(report_of(standing, parts)).decode()
+    return ServerSentEventMessage(data=body, event="image", id=str(standing.image.revision))
+
+
+@get("/v1/images", tags=["Manage"], summary="List images, newest first")
+async def page(
+    request: ApiRequest,
+    parts: Parts,
+    kind: str | None = None,
+    status: State | None = None,
+    owner: str | None = None,
+    attached_type: str | None = None,
+    attached_id: str | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Parameter(ge=1)] = DEFAULT_PAGE,
+) -> PageOut:
+    """Return one page. `next` is the `after` of the following one, and null on the last."""
+    caller = await caller_of(request, parts)
+    caller.needs(Scope.READ, "list images")
+    attached = Attachment(attached_type, attached_id) if attached_type and attached_id else None
+    limit = min(limit, parts.limits.max_page)
+    async with parts.records.reading() as snapshot:
+        images = await snapshot.page(
+            ImageFilter(kind, status, owner, attached),
+            after=ImageId(after) if after else None,
+            limit=limit + 1,
+        )
+        shown = images[:limit]
+        renditions = await snapshot.renditions_of([image.id for image in shown])
+    reports = [report_of(Standing(image, renditions.get(image.id, ())), parts) for image in shown]
+    return PageOut(reports, next=shown[-1].id if len(images) > limit else None)
+
+
+@delete("/v1/images/{image_id:str}", tags=["Manage"], summary="Delete an image, or cancel an upload")
+async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
+    """Hide the image at once and purge its bytes in the background. A write token may do this until it is final."""
+    caller = await caller_of(request, parts)
+    image = await reach_image(
+        caller,
+        ImageId(image_id),
+        parts,
+        scope=Scope.MANAGE,
+        purposes=(Purpose.WRITE,),
+        action="delete images",
+    )
+    if caller.token is not None and image.state in FINAL:
+        raise WrongState(image_id=image.id, state=image.state)
+    with parts.metrics.step("delete"):
+        await delete_image(
+            image,
+            caller.origin,
+            records=parts.records,
+            signals=parts.signals,
+            clock=parts.clock,
+            ids=parts.ids,
+            told=parts.told,
+        )
+
+
+@post("/v1/images/{image_id:str}/reprocess", status_code=202, tags=["Manage"], summary="Render what is stale")
+async def reprocess(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
+    """Queue the rendering of what is missing or was declared otherwise. The image stays as it is meanwhile."""
+    caller = await caller_of(request, parts)
+    caller.needs(Scope.MANAGE, "reprocess images")
+    standing = await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
+    if standing.image.state is not State.READY:
+        raise WrongState(image_id=image_id, state=standing.image.state)
+    async with parts.records.transaction() as tx:
+        await tx.enqueue(ReprocessImage(standing.image.id))
+    return report_response(standing, parts, status=202)
+
+
+async def _readable(image_id: str, request: ApiRequest, parts: Parts) -> Image:
+    return await reach_image(
+        await caller_of(request, parts),
+        ImageId(image_id),
+        parts,
+        scope=Scope.READ,
+        purposes=(Purpose.READ, Purpose.WRITE),
+        action="see images",
+    )
+
+
+def _wanted_wait(request: ApiRequest) -> timedelta:
+    match = _WAIT.search(request.headers.get("prefer", ""))
+    return timedelta(seconds=int(match[1])) if match else timedelta(0)

@@ -1,0 +1,52 @@
+"""What the API's calls are made from, handed in by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from safelight.domain.kind import Kinds
+from safelight.domain.tokens import Tokens
+from safelight.domain.urls import Links
+from safelight.journey.request import Rules
+from safelight.ports.clock import Clock, Ids
+from safelight.ports.metrics import Metrics
+from safelight.ports.object_store import ObjectStore, Signer
+from safelight.ports.records import Records
+from safelight.ports.signals import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The API's own limits; each is a setting of the same name."""
+
+    max_upload_attempts: int
+    max_body_bytes: int
+    max_page: int
+    max_wait: timedelta
+    events_ping: timedelta
+    download_bucket: timedelta
+    allowed_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Ports, rules and limits. `told`: whether the application wants webhooks."""
+
+    rules: Rules
+    limits: Limits
+    links: Links
+    records: Records
+    objects: ObjectStore
+    signer: Signer
+    signals: Signals
+    tokens: Tokens
+    clock: Clock
+    ids: Ids
+    metrics: Metrics
+    exposition: Callable[[], bytes]
+    told: bool
+
+    @property
+    def kinds(self) -> Kinds:
+        """Every declared kind."""
+        return self.rules.kinds

@@ -1,0 +1,91 @@
+"""REQUEST and CONFIRM."""
+
+from litestar import Response, post
+
+from safelight.domain.errors import NotAuthenticated
+from safelight.domain.image import Image, ImageId
+from safelight.domain.report import ImageReport
+from safelight.domain.tokens import Purpose
+from safelight.domain.who import Role, Scope
+from safelight.http.auth import ApiRequest, Caller, caller_of, reach_image
+from safelight.http.parts import Parts
+from safelight.http.reports import report_response
+from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn
+from safelight.journey.check import check_image
+from safelight.journey.confirm import confirm_upload
+from safelight.journey.request import request_upload
+from safelight.journey.resign import resign_upload
+
+BY_WRITE_TOKEN = (Purpose.WRITE,)
+
+
+@post("/v1/images", tags=["1 Request"], summary="Ask to upload an image", raises=[])
+async def request(data: UploadRequestIn, request: ApiRequest, parts: Parts) -> Response[RequestedOut]:
+    """Create a record and get a signed upload URL, a write token and a read token. No byte of the file goes here."""
+    caller = await caller_of(request, parts)
+    if caller.who.role is Role.NOBODY:
+        raise NotAuthenticated
+    with parts.metrics.step("request"):
+        image, upload = await request_upload(
+            data.parsed(),
+            caller.acting_for(data.owner),
+            rules=parts.rules,
+            records=parts.records,
+            objects=parts.objects,
+            signer=parts.signer,
+            clock=parts.clock,
+            ids=parts.ids,
+        )
+    requested = RequestedOut(
+        id=image.id,
+        status=image.state,
+        write_token=parts.tokens.image_token(Purpose.WRITE, image.id, image.token_generation),
+        read_token=parts.tokens.image_token(Purpose.READ, image.id, image.token_generation),
+        expires_at=image.expires_at,
+        upload=UploadOut.of(upload),
+    )
+    return Response(requested, status_code=201, headers={"location": parts.links.image(image.id)})
+
+
+@post("/v1/images/{image_id:str}/upload", status_code=200, tags=["1 Request"], summary="Get a fresh upload URL")
+async def resign(
+    image_id: str, request: ApiRequest, parts: Parts, data: ResignIn | None = None
+) -> Response[ResignedOut]:
+    """Sign the upload again, for a client whose URL has ended or whose upload broke off."""
+    caller, image = await _writable(image_id, request, parts, "upload this image")
+    upload = await resign_upload(
+        image,
+        caller.origin,
+        records=parts.records,
+        signer=parts.signer,
+        clock=parts.clock,
+        ttl=parts.rules.upload_ttl,
+        max_attempts=parts.limits.max_upload_attempts,
+        transport=(data or ResignIn()).transport,
+    )
+    return Response(ResignedOut(UploadOut.of(upload)), status_code=200)
+
+
+@post("/v1/images/{image_id:str}/confirm", status_code=202, tags=["3 Confirm"], summary="Say that the bytes are there")
+async def confirm(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
+    """Queue the image for processing, if its bytes have come. Saying it again changes nothing."""
+    caller, image = await _writable(image_id, request, parts, "confirm this image")
+    with parts.metrics.step("confirm"):
+        await confirm_upload(
+            image,
+            caller.origin,
+            records=parts.records,
+            objects=parts.objects,
+            signals=parts.signals,
+            clock=parts.clock,
+        )
+    standing = await check_image(image.id, records=parts.records, signals=parts.signals, clock=parts.clock)
+    return report_response(standing, parts, status=202)
+
+
+async def _writable(image_id: str, request: ApiRequest, parts: Parts, action: str) -> tuple[Caller, Image]:
+    caller = await caller_of(request, parts)
+    image = await reach_image(
+        caller, ImageId(image_id), parts, scope=Scope.UPLOAD, purposes=BY_WRITE_TOKEN, action=action
+    )
+    return caller, image

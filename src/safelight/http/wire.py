@@ -1,0 +1,160 @@
+"""The JSON that comes in and goes out, parsed at the edge: past here no dict travels."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, State
+from safelight.domain.kind import Kind
+from safelight.domain.report import ImageReport
+from safelight.journey.request import UploadRequest
+from safelight.ports.object_store import SignedUpload
+
+Word = Annotated[str, Meta(min_length=1, max_length=200)]
+"""A name that the application gives to something of its own."""
+
+
+class AttachmentIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """The application's record that an image is for."""
+
+    type: Word
+    id: Word
+
+
+class ChecksumIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A checksum of the file: `value` is base64 of the big-endian digest."""
+
+    algorithm: ChecksumAlgorithm
+    value: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{6,43}={0,2}$")]
+
+
+class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """What a client wants to upload; `size` in bytes. `owner` names the user that an API key acts for."""
+
+    kind: Annotated[str, Meta(max_length=100)]
+    filename: Annotated[str, Meta(max_length=10_000)]
+    size: Annotated[int, Meta(ge=0, le=2**53)]
+    content_type: Annotated[str, Meta(max_length=200)] = ""
+    checksum: ChecksumIn | None = None
+    attach: AttachmentIn | None = None
+    transport: Annotated[str, Meta(max_length=20)] = "put"
+    owner: Word | None = None
+
+    def parsed(self) -> UploadRequest:
+        """Return the domain's words for it."""
+        return UploadRequest(
+            kind=self.kind,
+            filename=self.filename,
+            content_type=self.content_type,
+            bytes=self.size,
+            checksum=Checksum(self.checksum.algorithm, self.checksum.value) if self.checksum else None,
+            attach=Attachment(self.attach.type, self.attach.id) if self.attach else None,
+            transport=self.transport,
+        )
+
+
+class ResignIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """How a repeated upload is to be sent."""
+
+    transport: Annotated[str, Meta(max_length=20)] = "put"
+
+
+class UploadOut(Struct, frozen=True):
+    """What to call to upload the bytes, and until when."""
+
+    transport: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    fields: Mapping[str, str]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, upload: SignedUpload) -> "UploadOut":
+        """Return the wire's words for a signed upload."""
+        return cls(
+            upload.transport, upload.method, upload.url, dict(upload.headers), dict(upload.fields), upload.expires_at
+        )
+
+
+class RequestedOut(Struct, frozen=True):
+    """A new image: its tokens, and the permission to upload it."""
+
+    id: str
+    status: State
+    write_token: str
+    read_token: str
+    expires_at: datetime
+    upload: UploadOut
+
+
+class ResignedOut(Struct, frozen=True):
+    """A fresh permission to upload."""
+
+    upload: UploadOut
+
+
+class PageOut(Struct, frozen=True):
+    """Images, newest first; `next` is the `after` of the next page."""
+
+    images: Sequence[ImageReport]
+    next: str | None
+
+
+class VariantOut(Struct, frozen=True):
+    """A declared variant; sizes in pixels."""
+
+    fit: str
+    widths: Sequence[int]
+    height: int | None
+    formats: Sequence[str]
+
+
+class KindOut(Struct, frozen=True):
+    """What a kind accepts, and what is made of it."""
+
+    name: str
+    accept: Sequence[str]
+    content_types: Sequence[str]
+    max_bytes: int
+    max_pixels: int
+    max_frames: int
+    public: bool
+    variants: Mapping[str, VariantOut] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: Kind) -> "KindOut":
+        """Return what may be told of a kind."""
+        return cls(
+            name=kind.name,
+            accept=kind.accept,
+            content_types=[f"image/{fmt}" for fmt in kind.accept],
+            max_bytes=kind.max_bytes,
+            max_pixels=kind.max_pixels,
+            max_frames=kind.max_frames,
+            public=kind.public,
+            variants={
+                name: VariantOut(variant.fit, variant.widths, variant.height, variant.formats)
+                for name, variant in kind.variants.items()
+            },
+        )
+
+
+class KindsOut(Struct, frozen=True):
+    """Every kind."""
+
+    kinds: Sequence[KindOut]
+
+
+class ProblemOut(Struct, frozen=True):
+    """An error: RFC 9457. `code` is stable; `retryable` says whether the same call can succeed later."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    request_id: str | None = None

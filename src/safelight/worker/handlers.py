@@ -1,0 +1,151 @@
+"""What the worker does with each job: a step or two of the journey, or a piece of upkeep."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from safelight.domain.errors import SafelightError, WrongState
+from safelight.domain.image import ImageId
+from safelight.domain.jobs import DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.kind import Kinds
+from safelight.domain.urls import Links
+from safelight.journey.announce import Persistence, send_webhook
+from safelight.journey.finalize import Retries, finalize_image
+from safelight.journey.process import process_image
+from safelight.ports.clock import Clock, Ids
+from safelight.ports.metrics import Metrics
+from safelight.ports.notifier import Notifier
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records
+from safelight.ports.renderer import Renderer
+from safelight.ports.signals import Signals
+from safelight.upkeep.purge import purge_image
+from safelight.upkeep.reprocess import Which, reprocess_image
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """Ports and rules of the worker. Without a `notifier` the application is told nothing."""
+
+    kinds: Kinds
+    records: Records
+    objects: ObjectStore
+    renderer: Renderer
+    notifier: Notifier | None
+    signals: Signals
+    links: Links
+    clock: Clock
+    ids: Ids
+    metrics: Metrics
+    lease: timedelta
+    retries: Retries
+    persistence: Persistence
+    purge_grace: timedelta
+
+
+class Handlers:
+    """Runs one job. Jobs may come twice or late: each step looks at the record first."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+
+    async def __call__(self, job: Job) -> None:
+        """Run the job that this is."""
+        match job:
+            case ProcessImage(image_id):
+                await self._process(image_id)
+            case ReprocessImage(image_id):
+                await self._reprocess(image_id)
+            case PurgeImage(image_id):
+                await self._purge(image_id)
+            case SendWebhook(delivery_id):
+                await self._send(delivery_id)
+
+    async def _process(self, image_id: ImageId) -> None:
+        parts = self._parts
+        try:
+            with parts.metrics.step("process"):
+                processed = await process_image(
+                    image_id,
+                    kinds=parts.kinds,
+                    records=parts.records,
+                    objects=parts.objects,
+                    renderer=parts.renderer,
+                    signals=parts.signals,
+                    clock=parts.clock,
+                    lease=parts.lease,
+                )
+            if processed is None:
+                return
+            image, outcome = processed
+            with parts.metrics.step("finalize"):
+                state = await finalize_image(
+                    image,
+                    outcome,
+                    records=parts.records,
+                    signals=parts.signals,
+                    clock=parts.clock,
+                    ids=parts.ids,
+                    retries=parts.retries,
+                    told=parts.notifier is not None,
+                )
+        except WrongState as lost:
+            await self._let_go(image_id, lost)
+        else:
+            log.info("image_processed", image_id=image_id, state=state, attempt=image.attempt, outcome=outcome)
+
+    async def _let_go(self, image_id: ImageId, lost: WrongState) -> None:
+        """Leave an image that was deleted, or taken over, while it was processed; purge again what came late."""
+        log.info("image_let_go", image_id=image_id, state=lost.state)
+        await self._purge(image_id)
+
+    async def _reprocess(self, image_id: ImageId) -> None:
+        parts = self._parts
+        async with parts.records.reading() as snapshot:
+            image = await snapshot.image(image_id)
+        try:
+            with parts.metrics.step("reprocess"):
+                made = await reprocess_image(
+                    image,
+                    Which.STALE,
+                    kind=parts.kinds[image.kind],
+                    records=parts.records,
+                    objects=parts.objects,
+                    renderer=parts.renderer,
+                    signals=parts.signals,
+                    clock=parts.clock,
+                )
+        except SafelightError as error:
+            log.warning("reprocess_failed", image_id=image_id, code=error.code)
+        else:
+            log.info("image_reprocessed", image_id=image_id, renditions=made)
+
+    async def _purge(self, image_id: ImageId) -> None:
+        parts = self._parts
+        with parts.metrics.step("purge"):
+            await purge_image(
+                image_id,
+                records=parts.records,
+                objects=parts.objects,
+                clock=parts.clock,
+                grace=parts.purge_grace,
+            )
+
+    async def _send(self, delivery_id: DeliveryId) -> None:
+        parts = self._parts
+        if parts.notifier is None:
+            return
+        with parts.metrics.step("webhook"):
+            arrived = await send_webhook(
+                delivery_id,
+                records=parts.records,
+                notifier=parts.notifier,
+                links=parts.links,
+                clock=parts.clock,
+                persistence=parts.persistence,
+            )
+        if arrived is not None:
+            log.info("webhook_sent", delivery_id=delivery_id, arrived=arrived)
