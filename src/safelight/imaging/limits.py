@@ -1,0 +1,31 @@
+"""What is too much: judged by the header, before any pixel is touched."""
+
+from safelight.domain import geometry
+from safelight.domain.errors import ImageRejected, Reason
+from safelight.imaging.work import Header, Work
+
+MAX_BANDS = 5
+"""CMYK and alpha."""
+
+MAX_BYTES_PER_PIXEL = 16
+"""Four bands of 32 bits: more is nothing that a camera or a program for pictures writes."""
+
+
+def check_limits(work: Work) -> None:
+    """Refuse what is too much, else tell what the header says. Raises ImageRejected.
+
+    Of an animation the first frame alone is decoded, so that it alone counts against `max_pixels`.
+    """
+    width, height = work.upright
+    if width * height > work.recipe.max_pixels:
+        raise ImageRejected(Reason.TOO_MANY_PIXELS)
+    if work.opened.frames > work.recipe.max_frames:
+        raise ImageRejected(Reason.TOO_MANY_FRAMES)
+    if work.opened.bands > MAX_BANDS or work.opened.bytes_per_pixel > MAX_BYTES_PER_PIXEL:
+        raise ImageRejected(Reason.UNPROCESSABLE)
+    work.tell(Header(work.format, work.upright, work.opened.frames))
+
+
+def plan(work: Work) -> None:
+    """Note which renditions are to be made."""
+    work.planned = tuple(geometry.plan(work.recipe.variants, work.upright))

@@ -1,0 +1,107 @@
+"""What zygote and child lock themselves into. Every lock is inherited, and none can be taken off again."""
+
+import contextlib
+import ctypes
+import itertools
+import os
+import resource
+import signal
+from collections.abc import Collection
+from pathlib import Path
+
+from safelight.sandbox.protocol import Limits
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
+"""From linux/prctl.h."""
+
+FIRST_TO_GO = 1000
+"""oom_score_adj (proc(5)): where memory ends, children are killed before anything else."""
+
+NICE = 10
+"""Children give way to whoever serves requests on the same machine."""
+
+THREAD_STACK_BYTES = 2 << 20
+"""Stacks count as memory of the child; glibc's default of 8 MiB would eat a small allowance."""
+
+ADDRESS_SPACE_SPARE_BYTES = 4 << 30
+"""Address space over the memory limit: libraries, arenas and stacks that are mapped and never touched."""
+
+STANDARD_ERROR = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def lock_zygote() -> None:
+    """Lock a zygote, before it serves: what holds here holds for all of its children."""
+    Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
+    _small_thread_stacks()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _die_with_parent()
+    _close_to_others()
+
+
+def lock_child(limits: Limits, *, parent: int, complaints: int, keep: Collection[int]) -> None:
+    """Lock a child, before it looks at its image: all files but `keep` closed, standard error to `complaints`."""
+    _die_with_parent()
+    if os.getppid() != parent:
+        os._exit(1)
+    _redirect(complaints)
+    _close_all_but(keep)
+    os.nice(NICE)
+    _limit(limits)
+    _close_to_others()
+
+
+def _die_with_parent() -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _close_to_others() -> None:
+    """Let no program gain rights, and nobody trace this one or read its memory."""
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def _redirect(complaints: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.dup2(complaints, STANDARD_ERROR)
+
+
+def _close_all_but(keep: Collection[int]) -> None:
+    edges = [STANDARD_ERROR, *sorted(keep), resource.getrlimit(resource.RLIMIT_NOFILE)[1]]
+    for below, above in itertools.pairwise(edges):
+        os.closerange(below + 1, above)
+
+
+def _limit(limits: Limits) -> None:
+    cpu, memory, output = limits.cpu_seconds, limits.memory_bytes, limits.rendition_bytes
+    for what, soft, hard in (
+        (resource.RLIMIT_CPU, cpu, cpu + 1),
+        (resource.RLIMIT_DATA, memory, memory),
+        (resource.RLIMIT_AS, memory + ADDRESS_SPACE_SPARE_BYTES, memory + ADDRESS_SPACE_SPARE_BYTES),
+        (resource.RLIMIT_FSIZE, output, output),
+        (resource.RLIMIT_NOFILE, 0, 0),
+        (resource.RLIMIT_MEMLOCK, 0, 0),
+        (resource.RLIMIT_MSGQUEUE, 0, 0),
+    ):
+        resource.setrlimit(what, (soft, hard))
+
+
+def _small_thread_stacks() -> None:
+    """Set the stack size of threads yet to come. Only glibc has the call, and needs it."""
+    with contextlib.suppress(AttributeError):
+        set_default = _libc.pthread_setattr_default_np
+        attributes = ctypes.create_string_buffer(64)  # sizeof(pthread_attr_t) is 56 on x86_64 and 64 on aarch64
+        _libc.pthread_attr_init(attributes)
+        _libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(THREAD_STACK_BYTES))
+        set_default(attributes)
+
+
+def _prctl(option: int, value: int) -> None:
+    arguments = [ctypes.c_ulong(argument) for argument in (value, 0, 0, 0)]
+    if _libc.prctl(option, *arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
