@@ -8,7 +8,7 @@
 The child's words are those of whoever sent the image: the bounds here are checked when they are read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct, json
@@ -107,7 +107,15 @@ Notice = Ready | Started | Ended
 Answer = Header | Look | Finished | Refused | Done
 """What the child says."""
 
-encode = json.Encoder().encode
+
+def _plain(value: object) -> object:
+    """Return what msgspec can write of a kind's read-only mappings."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(type(value))
+
+
+encode = json.Encoder(enc_hook=_plain).encode
 decode_job = json.Decoder(Job).decode
 decode_notice: Callable[[bytes], Notice] = json.Decoder(Notice).decode
 decode_answer: Callable[[bytes], Answer] = json.Decoder(Answer).decode

@@ -64,6 +64,11 @@ class SandboxRenderer:
         """The process ids of the zygotes that live. The child of each, while it has one, is the one that renders."""
         return [slot.pid for slot in self._slots if slot.pid is not None]
 
+    @property
+    def busy(self) -> int:
+        """How many slots have an image."""
+        return len(self._slots) - self._free.qsize()
+
     async def __aenter__(self) -> Self:
         """Start the zygotes. Raises RenderingFailed."""
         try:
