@@ -23,9 +23,7 @@ def data_lock(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DataInUse(
-            f"Another Safelight is using {folder}. Stop it, or choose another folder: --data"
-        ) from None
+        raise DataInUse(f"Another Safelight is using {folder}. Stop it, or choose another folder: --data") from None
     else:
         yield
     finally:

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from safelight.cli import up
 from safelight.cli.tell import tell_settings
 
-app = typer.Typer(
-    help="Safelight takes images from the users of a web application: requested, uploaded, verified, rendered, shown.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(up.up)
+
+
+@app.callback()
+def safelight() -> None:
+    """Take images from the users of a web application: requested, uploaded, verified, rendered, shown."""
 
 
 def main() -> None:
@@ -23,4 +23,4 @@ def main() -> None:
         app()
     except ValidationError as error:
         tell_settings(error)
-        sys.exit(2)
+        sys.exit(MISUSED)

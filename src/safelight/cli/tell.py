@@ -11,8 +11,8 @@ from safelight.apps.api_keys import KeyInvalid
 from safelight.apps.lock import DataInUse
 from safelight.domain.errors import SafelightError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 FAILED = 1
 MISUSED = 2

@@ -22,7 +22,7 @@ class Recipe:
     @classmethod
     def of(cls, kind: Kind) -> Self:
         """Return the recipe of everything that a kind declares."""
-        return cls(kind.accept, kind.max_pixels, kind.max_frames, kind.variants)
+        return cls(kind.accept, kind.max_pixels, kind.max_frames, dict(kind.variants))
 
 
 @dataclass(frozen=True, slots=True)
