@@ -1,0 +1,131 @@
+"""Small fakes of the ports: a clock that stands still, ids that count, and notes of what was asked for."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from safelight.domain.errors import DeliveryFailed
+from safelight.domain.image import ImageId
+from safelight.domain.jobs import DeliveryId, Job
+from safelight.ports.jobs import Handler
+from safelight.ports.renderer import Part, Recipe
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+"""When tests take place, unless they say otherwise."""
+
+
+class FrozenClock:
+    """ports.clock.Clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """Return the moment at which it stands."""
+        return self._now
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move on, and return the new present."""
+        self._now += by
+        return self._now
+
+
+class CountingIds:
+    """ports.clock.Ids that gives 1, 2, 3 and so on, in the form of an id."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def new(self) -> str:
+        """Return the next number in 32 hexadecimal digits."""
+        return f"{next(self._numbers):032x}"
+
+
+@dataclass
+class RecordingJobs:
+    """ports.jobs.Jobs that keeps what was queued, in `queued`, until `run` hands it to a handler."""
+
+    queued: list[tuple[Job, datetime | None]] = field(default_factory=list)
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+        """Keep a job, unless it is there already."""
+        if (job, run_at) not in self.queued:
+            self.queued.append((job, run_at))
+
+    async def run(self, handler: Handler, *, concurrency: int) -> None:
+        """Run all that is queued, in order and whatever its time, with what comes of it; then return."""
+        assert concurrency > 0
+        while self.queued:
+            await handler(self.queued.pop(0)[0])
+
+    async def depth(self) -> int:
+        """Return how many jobs wait."""
+        return len(self.queued)
+
+    async def forget_finished(self) -> None:
+        """Nothing is remembered of jobs that ran."""
+
+
+class SilentWaiter:
+    """ports.signals.Waiter for which no time passes."""
+
+    def __init__(self, signals: "RecordingSignals", image_id: ImageId) -> None:
+        self._signals = signals
+        self._image_id = image_id
+        self._heard = signals.changed_images.count(image_id)
+
+    async def wait(self, at_most: timedelta) -> bool:
+        """Say at once whether the image changed since the last look."""
+        assert at_most >= timedelta(0)
+        heard, self._heard = self._heard, self._signals.changed_images.count(self._image_id)
+        return self._heard > heard
+
+
+@dataclass
+class RecordingSignals:
+    """ports.signals.Signals that keeps, in `changed_images`, whose waiters were woken."""
+
+    changed_images: list[ImageId] = field(default_factory=list)
+
+    async def changed(self, image_id: ImageId) -> None:
+        """Note that the image's waiters were woken."""
+        self.changed_images.append(image_id)
+
+    @asynccontextmanager
+    async def waiter(self, image_id: ImageId) -> AsyncIterator[SilentWaiter]:
+        """Return a block whose waiter never really waits."""
+        yield SilentWaiter(self, image_id)
+
+
+@dataclass
+class RecordingNotifier:
+    """ports.notifier.Notifier that keeps, in `sent`, what was sent. While `failing` is set, that is the reason."""
+
+    sent: list[tuple[DeliveryId, bytes, datetime]] = field(default_factory=list)
+    failing: str | None = None
+
+    async def send(self, delivery_id: DeliveryId, body: bytes, *, at: datetime) -> None:
+        """Note a message as sent. Raises DeliveryFailed while it is failing."""
+        if self.failing is not None:
+            raise DeliveryFailed(self.failing)
+        self.sent.append((delivery_id, body, at))
+
+
+class ScriptedRenderer:
+    """ports.renderer.Renderer that yields the parts it was given, or raises the error among them, for every image."""
+
+    def __init__(self, script: Iterable[Part | Exception]) -> None:
+        self._script = tuple(script)
+        self.recipes: list[Recipe] = []
+        self.sources: list[bytes] = []
+
+    async def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncIterator[Part]:
+        """Read the source to its end, then play the script."""
+        self.sources.append(b"".join([piece async for piece in source]))
+        self.recipes.append(recipe)
+        for part in self._script:
+            if isinstance(part, Exception):
+                raise part
+            yield part
