@@ -57,6 +57,27 @@ def encode(headers: dict[str, str]) -> Headers:
     return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
 
 
+class Exchange:
+    """One request and its answer: passes messages on, and remembers how far both have come."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.body_ended = False
+        self.answer_begun = False
+
+    async def receive(self) -> Message:
+        """Return the next message of the request."""
+        message = await self._receive()
+        self.body_ended = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the answer."""
+        self.answer_begun = True
+        await self._send(message)
+
+
 async def answer(send: Send, status: int, headers: dict[str, str], body: bytes = b"") -> None:
     """Send a whole answer."""
     length = {} if status in {204, 304} else {"content-length": str(len(body))}

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain.errors import BodyTooShort, RequestInvalid, RequestTooLarge, UploadTooSlow
-from safelight.http.asgi import App, Message, Receive, Scope, Send, content_length, encode
-from safelight.http.problems import problem
+from safelight.http.asgi import App, Exchange, Message, Receive, Scope, Send, content_length, encode
+from safelight.http.problems import Problem, problem
 
 DRAINED_SECONDS = 5.0
 DRAINED_BYTES = 32 << 20
-"""How much of a refused body is still read, so that the client has an ear for the answer."""
+SILENT_SECONDS = 1.0
+"""How long and how much a refused body is still read, and how long it may pause, until the client hears the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +47,27 @@ async def paced(receive: Receive, pace: Pace, *, declared_bytes: int) -> AsyncIt
             yield body
 
 
-async def refuse(receive: Receive, send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def refuse(exchange: Exchange, said: Problem) -> None:
     """Answer while a body may still be coming, so that the client gets to see it, and close the connection.
 
     Closing with unread bytes would reset the connection and destroy the answer on its way. So the answer goes out
     whole, what still comes is dropped for a moment, and only then does the answer end.
     """
-    start = {"connection": "close", "content-length": str(len(body))} | headers
-    await send({"type": "http.response.start", "status": status, "headers": encode(start)})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    await _drain(receive)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _drain(receive: Receive) -> None:
-    dropped = 0
-    try:
+    headers = {"connection": "close", "content-length": str(len(said.body))} | said.headers
+    await exchange.send({"type": "http.response.start", "status": said.status, "headers": encode(headers)})
+    await exchange.send({"type": "http.response.body", "body": said.body, "more_body": True})
+    with suppress(TimeoutError):
         async with asyncio.timeout(DRAINED_SECONDS):
-            while dropped < DRAINED_BYTES:
-                message = await receive()
-                if not message.get("more_body", False):
-                    return
-                dropped += len(message.get("body", b""))
-    except TimeoutError:
-        return
+            await _drain(exchange)
+    await exchange.send({"type": "http.response.body", "body": b""})
+
+
+async def _drain(exchange: Exchange) -> None:
+    dropped = 0
+    while not exchange.body_ended and dropped < DRAINED_BYTES:
+        async with asyncio.timeout(SILENT_SECONDS):
+            message = await exchange.receive()
+        dropped += len(message.get("body", b""))
 
 
 def limit_body(app: App, *, max_bytes: int, timeout: timedelta) -> App:
@@ -82,11 +81,11 @@ def limit_body(app: App, *, max_bytes: int, timeout: timedelta) -> App:
         if scope["type"] != "http" or not _has_body(scope):
             await app(scope, receive, send)
             return
+        exchange = Exchange(receive, send)
         try:
-            body = await _whole(scope, receive, max_bytes=max_bytes, within=timeout)
+            body = await _whole(scope, exchange.receive, max_bytes=max_bytes, within=timeout)
         except (RequestInvalid, RequestTooLarge, UploadTooSlow) as error:
-            said = problem(error, request_id=None)
-            await refuse(receive, send, said.status, said.headers, said.body)
+            await refuse(exchange, problem(error, request_id=None))
         else:
             if body is not None:
                 await app(scope, _replay(body, receive), send)

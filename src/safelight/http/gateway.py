@@ -6,7 +6,7 @@ import structlog
 
 from safelight.domain import keys
 from safelight.domain.errors import Refused, SafelightError
-from safelight.http.asgi import App, Message, Receive, Scope, Send
+from safelight.http.asgi import App, Exchange, Receive, Scope, Send
 from safelight.http.body import refuse
 from safelight.http.problems import http_problem, problem
 
@@ -36,41 +36,28 @@ class Gateway:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        app = self._app_for(scope["path"])
-        watched = _Watched(send)
+        exchange = Exchange(receive, send)
         try:
-            await app(scope, receive, watched)
+            await self._app_for(scope["path"])(scope, exchange.receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the edge of the process
-            await self._answer(error, scope, receive, watched)
+            await self._answer(error, scope, exchange)
 
     def _app_for(self, path: str) -> App:
         if keys.parse(path.removeprefix("/")) is None:
             return _not_found
         return self._uploads if path.startswith(PREFIXES[0]) else self._files
 
-    async def _answer(self, error: Exception, scope: Scope, receive: Receive, send: "_Watched") -> None:
+    async def _answer(self, error: Exception, scope: Scope, exchange: Exchange) -> None:
         request_id = self._new_request_id()
         if not isinstance(error, Refused):
             code = error.code if isinstance(error, SafelightError) else "internal_error"
             log.error("byte_service_failed", code=code, path=scope["path"], request_id=request_id, exc_info=error)
-        if send.started:
+        if exchange.answer_begun:
             raise error
         said = problem(error, request_id=request_id)
-        await refuse(receive, send, said.status, said.headers | self._origin_headers(scope), said.body)
-
-
-class _Watched:
-    """Passes messages on and remembers whether the answer has begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.started = False
-
-    async def __call__(self, message: Message) -> None:
-        self.started = True
-        await self._send(message)
+        said.headers.update(self._origin_headers(scope))
+        await refuse(exchange, said)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of an ASGI application
-    said = http_problem(404, detail="There is nothing here.")
-    await refuse(receive, send, said.status, said.headers, said.body)
+    await refuse(Exchange(receive, send), http_problem(404, detail="There is nothing here."))
