@@ -62,7 +62,6 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    elapsed_s: float = 0.0
     tries: int = 1
 
     @property

@@ -49,7 +49,7 @@ def body_headers(request: Request) -> dict[str, str]:
 def answer_of(response: httpx.Response) -> Response:
     """Return an answer that was read to its end."""
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status_code, headers, response.content, response.elapsed.total_seconds())
+    return Response(response.status_code, headers, response.content)
 
 
 def no_answer(error: Exception) -> NoAnswer:

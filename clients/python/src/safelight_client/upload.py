@@ -80,9 +80,11 @@ def follow(
             raise StillProcessing(look.image.id, waited_s=timeout_s)
         # Without an ETag to compare with, a server could only tell of the end: the first look is for that.
         wait_s = min(LONG_POLL_S, math.ceil(left)) if look.etag else 0
+        asked_at = api.clock()
         newer = yield from api.check(look.image.id, token, seen=look, wait_s=wait_s)
         if newer.image == look.image:
-            yield Pause(min(left, _pause_s(newer.response)))
+            pause_s = _pause_s(newer.response) - (api.clock() - asked_at)
+            yield Pause(max(0.0, min(pause_s, left)))
         look = newer
     return _finished(look.image)
 
@@ -172,9 +174,9 @@ def _form(fields: Mapping[str, str], boundary: str) -> tuple[bytes, bytes]:
 
 
 def _pause_s(response: Response) -> float:
-    """Return how long to wait before looking again: nothing where the server has waited itself."""
+    """Return how much time there should be between this look, from its beginning, and the next."""
     named = retry_after_s(response)
-    return max(0.0, (DEFAULT_PAUSE_S if named is None else named) - response.elapsed_s)
+    return DEFAULT_PAUSE_S if named is None else named
 
 
 def _finished(image: Image) -> Image:
