@@ -10,6 +10,8 @@ Bodies have their own pace: see `body.py`.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +24,9 @@ from safelight.http.problems import http_problem
 
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending before it is cut off; closing at once would destroy the answer."""
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""`struct linger`: on, with no time at all (socket(7))."""
 
 SEPARATORS = 4
 """Colon, blank and line end of a header line."""
@@ -88,7 +93,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._head = Deadline(self.loop, self._head_is_late)
         self._rest = Deadline(self.loop, transport.close)
-        self._taking = Deadline(self.loop, transport.abort)
+        self._taking = Deadline(self.loop, self._cut_off)
         self._lingering = Deadline(self.loop, transport.abort)
         self._refused = False
         self._between_messages = True
@@ -199,6 +204,11 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()  # nothing was asked, so there is nothing to answer
         else:
             self._refuse(408)
+
+    def _cut_off(self) -> None:
+        """End a connection whose client does not read. Without a reset the kernel would go on to hold its bytes."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.transport.abort()
 
     def _refuse(self, status: int) -> None:
         """Answer once, hear no more, and close when the client has had time to read."""
