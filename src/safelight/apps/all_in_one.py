@@ -33,11 +33,12 @@ GRACE_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What whoever started it needs to know. `new_key` is set only where the first key was made just now."""
+    """What whoever started it needs: `new_key` is set only where the first key was made just now; `stop` ends it."""
 
     addresses: Addresses
     kinds: Sequence[str]
     new_key: str | None
+    stop: Callable[[], None]
 
 
 async def run_all_in_one(settings: Settings, *, started: Callable[[Started], None]) -> None:
@@ -60,7 +61,10 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
             limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout),
             uploads_app(settings, world.tokens, world.objects, clock=world.clock, ids=world.ids),
         )
-        server = _Server(_uvicorn(settings, app), on_start=lambda: started(Started(addresses, list(kinds), new_key)))
+        server = _Server(
+            _uvicorn(settings, app),
+            on_start=lambda: started(Started(addresses, list(kinds), new_key, server.stop)),
+        )
         await stack.enter_async_context(_beside(run_worker(world, renderer, notifier), stop=server.stop))
         await server.serve(sockets=[listener])
 

@@ -9,8 +9,8 @@ TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 """Local variables hold tokens and file names, and those never reach a log."""
 
 
-def configure_logs(form: str) -> None:
-    """Write every log line, ours and the libraries', as `console` or `json`."""
+def configure_logs(form: str, *, level: int = logging.INFO) -> None:
+    """Write log lines as `console` or `json`: ours from `level` up, the libraries' from warnings up."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -25,7 +25,7 @@ def configure_logs(form: str) -> None:
     )
     structlog.configure(
         processors=[*shared, *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     formatter = structlog.stdlib.ProcessorFormatter(

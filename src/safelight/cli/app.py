@@ -5,11 +5,13 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from safelight.cli import up
-from safelight.cli.tell import tell_settings
+from safelight.cli import demo, up, upload
+from safelight.cli.tell import MISUSED, tell_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(up.up)
+app.command()(demo.demo)
+app.command()(upload.upload)
 
 
 @app.callback()

@@ -1,0 +1,42 @@
+"""What every test may use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from safelight.testing.server import Server
+from safelight_client import Client
+
+PHOTO = Path(__file__).parents[1] / "src/safelight/cli/dandelions.jpg"
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    """A real photograph of 16 megapixels."""
+    return PHOTO
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers, each on a folder of its own, that end with the test."""
+    with ExitStack() as stack:
+
+        def start(name: str = "data", **settings: str) -> Server:
+            return stack.enter_context(Server(tmp_path / name, settings))
+
+        yield start
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    """A server with the example kinds."""
+    return start_server()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    """A client with every right on that server."""
+    with Client(server.url, api_key=server.key) as client:
+        yield client
