@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from safelight.adapters.disk.layout import FOLDER_MODE, Layout
+from safelight.adapters.disk.layout import Layout, make_folder
 from safelight.domain.errors import DiskFull, ObjectChanged, ObjectMissing, StorageFailed
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
@@ -81,7 +81,7 @@ def publish(layout: Layout, temporary: Path, target: Path, how: Callable[[Path, 
     """Give a finished file its name, durably: by `os.link` (which never replaces) or `os.replace`."""
     for attempt in range(1, PUBLISH_ATTEMPTS + 1):
         try:
-            target.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(target.parent)
             how(temporary, target)
             break
         except FileNotFoundError:  # the folder was empty until now, and a delete has tidied it away

@@ -36,7 +36,7 @@ class Layout:
     def create(self) -> None:
         """Make the fixed folders, durably."""
         for folder in (self.temporary, *self.areas):
-            folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(folder)
         for folder in (self.objects, self.objects.parent, self.objects.parent.parent):
             sync_folder(folder)
 
@@ -87,6 +87,17 @@ class Layout:
                 folder.rmdir()
             except OSError:
                 return
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and what is missing over it, for nobody but us: `mkdir` alone would open the upper ones to all."""
+    try:
+        folder.mkdir(FOLDER_MODE)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
