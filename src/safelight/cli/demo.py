@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from safelight.apps.logs import configure_logs
 from safelight.cli.steps import StepPrinter
 from safelight.cli.tell import FAILED, errors_told, out
 from safelight.settings import Settings
-from safelight.worker.measure import measure
+from safelight.domain.measure import measure
 from safelight_client import Client, Image, Rendition, SafelightError
 
 PHOTO = Path(__file__).with_name("dandelions.jpg")
@@ -40,9 +41,11 @@ async def _demo(photo: Path, folder: Path, *, stay: bool) -> bool:
     """Serve, go through the steps, and stay or check; return whether all went well."""
     listening: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(run_all_in_one(_settings(folder), started=listening.set_result))
-    await asyncio.wait({serving, asyncio.ensure_future(listening)}, return_when=asyncio.FIRST_COMPLETED)
-    if not listening.done():
-        await serving
+    serving.add_done_callback(lambda _: listening.cancel())
+    with suppress(asyncio.CancelledError):
+        await listening
+    if listening.cancelled():
+        await serving  # raises what kept it from starting
         return False
     try:
         image = await asyncio.to_thread(_six_steps, listening.result(), photo)
