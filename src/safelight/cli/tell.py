@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from safelight.apps.api_keys import KeyInvalid
+from safelight.apps.data_folder import DataNotReady
 from safelight.apps.lock import DataInUse
 from safelight.domain.errors import SafelightError
 
@@ -23,8 +25,8 @@ def errors_told() -> Iterator[None]:
     """Say in one line what went wrong, and exit with 1, where it is something that a person can act on."""
     try:
         yield
-    except (SafelightError, DataInUse, KeyInvalid, OSError, ValueError) as error:
-        err.print(f"[red]{error}[/red]")
+    except (SafelightError, DataInUse, DataNotReady, KeyInvalid, OSError, ValueError) as error:
+        err.print(f"[red]{escape(str(error))}[/red]")
         raise typer.Exit(FAILED) from None
 
 

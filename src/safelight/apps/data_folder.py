@@ -1,0 +1,57 @@
+"""Opens what lies in a data folder for a command that works beside the server, whether one runs or not."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.records.migrate import migrate, pending_migrations
+from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.system import SystemClock
+from safelight.apps.lock import data_lock
+from safelight.apps.wiring import DATABASE_FILE
+
+
+class DataNotReady(Exception):
+    """The data folder cannot serve this command. The text says why, and what to do."""
+
+
+def migrate_data(folder: Path) -> Sequence[str]:
+    """Make the folder and its database, or bring the database to head; return the revisions that it lacked.
+
+    Raises DataInUse where revisions are lacking and a server runs: it would meet tables that it does not know.
+    Raises StorageFailed, OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = folder / DATABASE_FILE
+    lacking = pending_migrations(database)
+    if lacking:
+        with data_lock(folder):
+            migrate(database)
+    return lacking
+
+
+def database_in(folder: Path) -> Path:
+    """Return the folder's database. Raises DataNotReady where there is none, or one of another version."""
+    database = folder / DATABASE_FILE
+    if not database.exists():
+        raise DataNotReady(f"There is no Safelight in {folder}. Name its folder, or make one: {_migrate(folder)}")
+    if pending_migrations(database):
+        raise DataNotReady(
+            f"The database in {folder} is of an earlier version. Stop the server, then: {_migrate(folder)}"
+        )
+    return database
+
+
+@asynccontextmanager
+async def records_in(folder: Path) -> AsyncIterator[SqlRecords]:
+    """Open the folder's records. Raises DataNotReady, StorageFailed.
+
+    Jobs queued here go nowhere: the server's reconcile finds them.
+    """
+    async with open_records(database_in(folder), MemoryQueue(SystemClock())) as records:
+        yield records
+
+
+def _migrate(folder: Path) -> str:
+    return f"safelight migrate --data {folder}"

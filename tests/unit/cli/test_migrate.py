@@ -1,0 +1,49 @@
+"""`safelight migrate`."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from click.testing import Result
+
+from safelight.apps.lock import data_lock
+
+Run = Callable[..., Result]
+
+
+def test_a_new_folder_gets_a_database_that_others_cannot_read(run: Run, tmp_path: Path) -> None:
+    done = run("migrate", "--data", tmp_path / "new")
+
+    assert done.exit_code == 0
+    assert "revisions 0001" in done.stdout
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "new/safelight.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_at_head_is_left_alone_even_while_a_server_runs(run: Run, data: Path) -> None:
+    with data_lock(data):
+        done = run("migrate", "--data", data)
+
+    assert done.exit_code == 0
+    assert "nothing to do" in done.stdout
+
+
+def test_tables_do_not_change_under_a_running_server(run: Run, tmp_path: Path) -> None:
+    with data_lock(tmp_path):
+        refused = run("migrate", "--data", tmp_path)
+
+    assert refused.exit_code == 1
+    assert "Another Safelight is using" in refused.stderr
+    assert not (tmp_path / "safelight.db").exists()
+
+
+def test_the_database_of_a_later_version_is_refused(run: Run, data: Path) -> None:
+    with closing(sqlite3.connect(data / "safelight.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+
+    refused = run("migrate", "--data", data)
+
+    assert refused.exit_code == 1
+    assert "later version" in refused.stderr
