@@ -3,7 +3,7 @@
 from typing import Annotated, TypeVar
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from safelight.domain.errors import ImageNotFound, NotAuthenticated
 from safelight.domain.formats import CONTENT_TYPES, OutputFormat
@@ -46,7 +46,7 @@ async def show(
     request: ApiRequest,
     parts: Parts,
     width: Annotated[int | None, Parameter(ge=1)] = None,
-    wanted_format: Annotated[OutputFormat | None, Parameter(query="format")] = None,
+    wanted_format: Annotated[OutputFormat | None, QueryParameter(name="format")] = None,
 ) -> Response[None]:
     """Redirect to the rendition: of `format`, or else by `Accept`; `width` or wider, or else the widest.
 
