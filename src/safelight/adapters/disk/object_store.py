@@ -7,7 +7,7 @@ where there is one) or a rename (ours: replaces), so that readers see all of it 
 import itertools
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
@@ -82,13 +82,14 @@ class DiskObjectStore:
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """See `ObjectStore.list`."""
         walk = files.walk(self._layout, prefix)
-        while batch := await self._threads.run(lambda: list(itertools.islice(walk, LISTED_AT_ONCE))):
+        while batch := await self._threads.run(_next_batch, walk):
             for found in batch:
                 yield found
 
     async def free_bytes(self) -> int:
         """See `ObjectStore.free_bytes`."""
-        return (await self._threads.run(shutil.disk_usage, self._layout.objects)).free
+        with files.storage_errors():
+            return (await self._threads.run(shutil.disk_usage, self._layout.objects)).free
 
     async def sink(self, key: Key, *, declared_bytes: int, checksum: Checksum | None) -> DiskSink:
         """See `IncomingStore.sink`."""
@@ -106,3 +107,8 @@ class DiskObjectStore:
             if shutil.disk_usage(self._layout.temporary).free - declared_bytes < self._min_free_bytes:
                 raise DiskFull
         return IncomingFile(self._layout, key, checksum)
+
+
+def _next_batch(walk: Iterator[StoredObject]) -> list[StoredObject]:
+    with files.storage_errors():
+        return list(itertools.islice(walk, LISTED_AT_ONCE))
