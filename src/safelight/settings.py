@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_WEBHOOK_SECRET_BYTES = 24
@@ -21,7 +21,23 @@ def _no_slash(url: str) -> str:
 
 
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
-Seconds = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+def _seconds(value: object) -> object:
+    """Take a number of seconds as text, as an environment gives it."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # pydantic's other forms, such as PT15M
+
+
+def _words(value: object) -> object:
+    """Take words separated by spaces, as an environment gives them."""
+    return value.split() if isinstance(value, str) else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 
 
 class Settings(BaseSettings):
@@ -41,10 +57,10 @@ class Settings(BaseSettings):
     delivery_url: Url | None = Field(
         None, description="Address that images are fetched from, such as a CDN; by default the uploads'"
     )
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_origins: Words = Field(
         (), description="Origins of pages that may call from a browser (CORS), separated by spaces"
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Words = Field(
         (), description="Addresses of proxies whose X-Forwarded-For is believed, separated by spaces"
     )
     bootstrap_key: SecretStr | None = Field(

@@ -21,7 +21,7 @@ LISTENS = re.compile(r"listens on (http://\S+),")
 
 
 class Server:
-    """`safelight up` on a free port of loopback, on the data folder `data`. Can be killed and started again.
+    """`safelight up` on a free port of loopback, on the data folder `data`. Can be killed and started anew.
 
     `settings` are those of `safelight.settings`, by name, as text.
     """
@@ -30,6 +30,7 @@ class Server:
         self.data = data
         self.key = API_KEY
         self.url = ""
+        self._port = 0
         self.log_file = data.with_name(f"{data.name}.log")
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[str] | None = None
@@ -59,14 +60,19 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SAFELIGHT_")}
         with self.log_file.open("a") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, with a test's words
-                [sys.executable, "-m", "safelight", "up", "--port", "0", "--data", str(self.data)],
+                [sys.executable, "-m", "safelight", "up", "--port", str(self._port), "--data", str(self.data)],
                 env=inherited | {"SAFELIGHT_BOOTSTRAP_KEY": self.key} | names,
                 cwd=self.data.parent,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
-        self.url = self._said_address()
+        try:
+            self.url = self._said_address()
+        except BaseException:
+            self.kill()
+            raise
+        self._port = int(self.url.rpartition(":")[2])
 
     def stop(self) -> int:
         """Ask it to end, and return its exit status."""
