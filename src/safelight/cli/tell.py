@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from safelight.apps.api_keys import KeyInvalid
+from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
 from safelight.apps.lock import DataInUse
 from safelight.domain.errors import SafelightError
@@ -25,7 +26,7 @@ def errors_told() -> Iterator[None]:
     """Say in one line what went wrong, and exit with 1, where it is something that a person can act on."""
     try:
         yield
-    except (SafelightError, DataInUse, DataNotReady, KeyInvalid, OSError, ValueError) as error:
+    except (SafelightError, BackupDamaged, DataInUse, DataNotReady, KeyInvalid, OSError, ValueError) as error:
         err.print(f"[red]{escape(str(error))}[/red]")
         raise typer.Exit(FAILED) from None
 

@@ -40,6 +40,12 @@ def pending_migrations(path: Path) -> tuple[str, ...]:
         return _missing(_see_that_it_is_known(connection))
 
 
+def present_revision(path: Path) -> str | None:
+    """Return the revision of the database at `path`; None where it has no tables. Raises StorageFailed as above."""
+    with _connected(path, mode="ro", begin="BEGIN") as connection:
+        return _see_that_it_is_known(connection)
+
+
 def _missing(present: str | None) -> tuple[str, ...]:
     revisions = ScriptDirectory.from_config(_config()).iterate_revisions("head", present or "base")
     return tuple(revision.revision for revision in reversed(list(revisions)))
