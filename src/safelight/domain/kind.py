@@ -39,7 +39,7 @@ class Kind:
     """A declared sort of image.
 
     `accept`: words out of jpeg png webp gif avif tiff heic. `max_bytes`: "10MB" or a number. `max_pixels`: "50MP" or a
-    number, width x height x frames read from the header. `max_frames`: of an animation, of which the first is shown.
+    number, width x height read from the header. `max_frames`: of an animation, of which only the first is decoded.
     `public`: renditions have direct URLs that need no token. `variants`: name to `cover(...)` or `fit(...)`.
     `may_upload(who, target)`: whether a caller other than the application's own API key may upload; nobody by default.
     `keep_original`: keep the verified file, privately; without it nothing can be rendered again.

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-import PIL.Image
-
 from safelight.domain.formats import OutputFormat
 from safelight.domain.variant import DEFAULT_QUALITY, Variant
 from safelight.imaging.color import WITH_ALPHA
+from safelight.imaging.picture import picture_of
 from safelight.imaging.work import Image, Work
 from safelight.ports.renderer import Rendered
 
@@ -36,10 +35,8 @@ def encode(pixels: Image, fmt: OutputFormat, variant: Variant) -> bytes:
     """Return the file of a rendition."""
     if pixels.bands == WITH_ALPHA and fmt in OPAQUE_FORMATS:
         pixels = pixels.flatten(background=list(bytes.fromhex(variant.background.removeprefix("#"))))
-    mode = "RGBA" if pixels.bands == WITH_ALPHA else "RGB"
-    picture = PIL.Image.frombuffer(mode, (pixels.width, pixels.height), pixels.write_to_memory(), "raw", mode, 0, 1)
     quality = variant.quality.get(fmt, DEFAULT_QUALITY.get(fmt))
     options = OPTIONS[fmt] if quality is None else {**OPTIONS[fmt], "quality": quality}
     file = BytesIO()
-    picture.save(file, fmt.value, **options)
+    picture_of(pixels).save(file, fmt.value, **options)
     return file.getvalue()

@@ -22,8 +22,8 @@ LOADER_CLASSES = ("JpegBuffer", "PngBuffer", "WebpBuffer", "NsgifBuffer", "HeifB
 
 OPERATIONS = (
     *LOADERS,
-    *("autorot", "bandjoin", "cast", "colourspace", "copy", "crop", "extract_band", "flatten", "icc_transform", "min"),
-    *("premultiply", "resize", "round", "smartcrop", "unpremultiply"),
+    *("autorot", "cast", "colourspace", "copy", "crop", "extract_band", "flatten", "icc_transform", "min"),
+    *("premultiply", "resize", "round", "unpremultiply"),
 )
 """Operations that the pipeline uses; looked up before the fork, so that no child has to."""
 

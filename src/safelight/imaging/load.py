@@ -34,31 +34,36 @@ def read_header(work: Work) -> None:
 
 
 def _jpeg(content: bytes) -> Opened:
+    header = pyvips.Image.jpegload_buffer(content, **STRICT)
+
     def decode(scale: float) -> Image:
         shrink = next((shrink for shrink in SHRINKS if scale * SPARE * shrink <= 1), 1)
-        return pyvips.Image.jpegload_buffer(content, shrink=shrink, **STRICT)
+        return header if shrink == 1 else pyvips.Image.jpegload_buffer(content, shrink=shrink, **STRICT)
 
-    return _opened(decode)
+    return _opened(header, decode)
 
 
 def _webp(content: bytes) -> Opened:
-    def decode(scale: float) -> Image:
-        return pyvips.Image.webpload_buffer(content, scale=min(1.0, scale * SPARE), **STRICT)
+    header = pyvips.Image.webpload_buffer(content, **STRICT)
 
-    return _opened(decode)
+    def decode(scale: float) -> Image:
+        roughly = scale * SPARE
+        return header if roughly >= 1 else pyvips.Image.webpload_buffer(content, scale=roughly, **STRICT)
+
+    return _opened(header, decode)
 
 
 def _plain(loader: str) -> Callable[[bytes], Opened]:
     """Return an opener for a format that cannot be shrunk while it is decoded."""
 
     def opener(content: bytes) -> Opened:
-        return _opened(lambda _scale: getattr(pyvips.Image, loader)(content, **STRICT))
+        header = getattr(pyvips.Image, loader)(content, **STRICT)
+        return _opened(header, lambda _scale: header)
 
     return opener
 
 
-def _opened(decode: Callable[[float], Image]) -> Opened:
-    header = decode(1.0)
+def _opened(header: Image, decode: Callable[[float], Image]) -> Opened:
     fields = header.get_fields()
     return Opened(
         size=Size(header.width, header.height),

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from operator import mul
 
 from safelight.domain.geometry import Size
-
-Pixel = tuple[int, int, int, int]
+from safelight.imaging.work import Tiny
 
 FULL = 255
 LIGHT_WAVES = 7
@@ -29,38 +28,42 @@ class Waves:
     scale: float
 
 
-def encode(size: Size, pixels: Sequence[Pixel]) -> bytes:
-    """Return the hash of an image of at most 100 x 100 pixels, given as rows of red, green, blue, alpha."""
-    transparent = any(alpha < FULL for *_, alpha in pixels)
-    light, yellow, red, alpha = _channels(pixels)
+def encode(tiny: Tiny) -> bytes:
+    """Return the hash of an image of at most 100 x 100 pixels."""
+    transparent = min(tiny.alpha) < FULL
+    light, yellow, red = _channels(tiny)
     limit = LIGHT_WAVES_WITH_ALPHA if transparent else LIGHT_WAVES
-    across, down = (max(1, _round(limit * edge / max(size))) for edge in size)
-    waves_of = _transform(size)
+    across, down = (max(1, _round(limit * edge / max(tiny.size))) for edge in tiny.size)
+    waves_of = _transform(tiny.size)
     channels = [
         waves_of(light, max(COLOR_WAVES, across), max(COLOR_WAVES, down)),
         waves_of(yellow, COLOR_WAVES, COLOR_WAVES),
         waves_of(red, COLOR_WAVES, COLOR_WAVES),
     ]
-    head = _head(channels, landscape=size.width > size.height, waves=(across, down), transparent=transparent)
+    head = _head(channels, landscape=tiny.size.width > tiny.size.height, waves=(across, down), transparent=transparent)
     if transparent:
-        channels.append(waves_of(alpha, ALPHA_WAVES, ALPHA_WAVES))
-        head += bytes([_round(15 * channels[3].mean) | _round(15 * channels[3].scale) << 4])
+        alpha = waves_of([alpha / FULL for alpha in tiny.alpha], ALPHA_WAVES, ALPHA_WAVES)
+        channels.append(alpha)
+        head += bytes([_round(15 * alpha.mean) | _round(15 * alpha.scale) << 4])
     return head + bytes(_nibbles([wave for channel in channels for wave in channel.waves]))
 
 
-def _channels(pixels: Sequence[Pixel]) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Return L, P, Q and A, from 0 to 1, laid over the mean colour where transparent."""
-    weight = sum(alpha for *_, alpha in pixels)
-    mean = [sum(pixel[band] * pixel[3] for pixel in pixels) / (weight * FULL) if weight else 0.0 for band in range(3)]
-    light, yellow, red, alphas = [], [], [], []
-    for *color, alpha_byte in pixels:
-        alpha = alpha_byte / FULL
-        r, g, b = (average * (1 - alpha) + alpha * band / FULL for average, band in zip(mean, color, strict=True))
-        light.append((r + g + b) / 3)
-        yellow.append((r + g) / 2 - b)
-        red.append(r - g)
-        alphas.append(alpha)
-    return light, yellow, red, alphas
+def _channels(tiny: Tiny) -> tuple[list[float], list[float], list[float]]:
+    """Return L, P and Q, from 0 to 1."""
+    colors = list(zip(*(_over_mean(band, tiny.alpha) for band in (tiny.red, tiny.green, tiny.blue)), strict=True))
+    light = [(r + g + b) / (3 * FULL) for r, g, b in colors]
+    yellow = [((r + g) / 2 - b) / FULL for r, g, b in colors]
+    red = [(r - g) / FULL for r, g, _ in colors]
+    return light, yellow, red
+
+
+def _over_mean(band: bytes, alpha: bytes) -> Sequence[float]:
+    """Return the band laid over its own mean where the image is transparent."""
+    weight = sum(alpha)
+    if weight == FULL * len(alpha):
+        return band
+    mean = sum(map(mul, band, alpha)) / weight if weight else 0.0
+    return [mean + (value - mean) * opacity / FULL for value, opacity in zip(band, alpha, strict=True)]
 
 
 def _transform(size: Size) -> Callable[[Sequence[float], int, int], Waves]:

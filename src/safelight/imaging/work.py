@@ -38,6 +38,17 @@ class Opened:
     decode: Callable[[float], Image]
 
 
+@dataclass(frozen=True, slots=True)
+class Tiny:
+    """The whole image very small: its bands, a byte for each pixel, row by row."""
+
+    size: Size
+    red: bytes
+    green: bytes
+    blue: bytes
+    alpha: bytes
+
+
 Part = Header | Look | Rendered
 Tell = Callable[[Part], None]
 
@@ -57,6 +68,7 @@ class Work:
     """The pixels: upright, sRGB, 8 bits, three bands or four; at the largest size that is needed."""
     scaled: dict[Size, Image] = field(init=False)
     """The whole image in every size that is needed."""
+    tiny: Tiny = field(init=False)
     cut: dict[tuple[str, Size], Image] = field(init=False)
     """The pixels of every rendition, by variant and size."""
 

@@ -7,11 +7,11 @@ from safelight.domain import geometry
 from safelight.domain.errors import ImageRejected
 from safelight.domain.geometry import Planned, Size
 from safelight.domain.image import Look
+from safelight.domain.measure import measure
 from safelight.ports.renderer import Inspected, Part, Recipe, Rendered
 from safelight.sandbox import protocol
 from safelight.sandbox.protocol import Answer, Done, Finished, Header
 from safelight.worker import memfile
-from safelight.worker.measure import measure
 
 
 class Lie(Exception):

@@ -13,16 +13,19 @@ from safelight.sandbox.protocol import MAX_ANSWER_BYTES, MAX_ANSWERS, Ended
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended. `timed_out`: it was killed for the time that it took."""
+    """How a child ended. `timed_out`: for the time that it took; `unwanted`: it had said all, or nobody listened."""
 
     ended: Ended
     timed_out: bool
+    unwanted: bool
 
     @property
     def cause(self) -> str:
-        """In a word: `timed_out`, `cpu`, `crashed` or `exited`."""
+        """In a word: `timed_out`, `unwanted`, `cpu`, `crashed` or `exited`."""
         if self.timed_out:
             return "timed_out"
+        if self.unwanted:
+            return "unwanted"
         if self.ended.code == -signal.SIGXCPU:
             return "cpu"
         return "exited" if self.ended.code == 0 else "crashed"

@@ -138,8 +138,8 @@ class Slot:
         except TimeoutError:
             child.kill()
             ended, _ = await self._receive(Ended, NOTICE_TIMEOUT)
-            return Ending(ended, timed_out=True)
-        return Ending(ended, timed_out=False)
+            return Ending(ended, timed_out=True, unwanted=False)
+        return Ending(ended, timed_out=False, unwanted=child.unwanted)
 
     async def _receive(self, expected: type[Says], within: timedelta) -> tuple[Says, list[int]]:
         """Return the zygote's next notice and the files with it. Raises TimeoutError, RenderingFailed."""

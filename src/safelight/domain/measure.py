@@ -1,6 +1,7 @@
-"""What the header of a finished rendition says, read without any image library: the worker must import none.
+"""What the header of a file claims, read without any image library.
 
-The four formats that are written, and of each only what our encoders write.
+The worker, which must import none, holds a finished rendition against it; the sandbox looks here before a library sees
+the file. Only the four formats that are written; anything else, and anything unusual, gives None.
 """
 
 from safelight.domain.formats import OutputFormat
@@ -11,6 +12,8 @@ Measured = tuple[OutputFormat, Size]
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """JPEG markers that begin a frame (ITU T.81, table B.1): 0xC0 to 0xCF without DHT, JPG and DAC."""
+MAX_JPEG_SEGMENTS = 1000
+"""No camera writes as many before the frame; a file of nothing else would keep its reader busy."""
 WEBP_LOSSY_START = b"\x9d\x01\x2a"
 WEBP_LOSSLESS_SIGNATURE = 0x2F
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -18,7 +21,7 @@ MAX_AVIF_HEADER_BYTES = 4096
 
 
 def measure(content: bytes) -> Measured | None:
-    """Return the format and the size that a file claims, or None where it is none of ours."""
+    """Return the format and the size that a file claims, or None."""
     try:
         return _measure(content)
     except IndexError:
@@ -41,7 +44,9 @@ def _measure(content: bytes) -> Measured | None:
 def _jpeg(content: bytes) -> Size | None:
     """Walk the segments up to the frame header."""
     at = 2
-    while content[at] == 0xFF:  # noqa: PLR2004 - what every marker begins with
+    for _ in range(MAX_JPEG_SEGMENTS):
+        if content[at] != 0xFF:  # noqa: PLR2004 - what every marker begins with
+            break
         if content[at + 1] in START_OF_FRAME:
             return Size(_big(content, at + 7, 2), _big(content, at + 5, 2))
         at += 2 + _big(content, at + 2, 2)
