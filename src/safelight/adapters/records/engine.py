@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,34 +47,34 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, observe: Observe = ignore) -> None:
         self._writer = _engine(path, mode="rw", size=1, pragmas=WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
         self._readers = _engine(path, mode="ro", size=READERS, pragmas=READER_PRAGMAS, begin="BEGIN")
-        self._turn = asyncio.Lock()
+        self._writing = asyncio.Semaphore(1)
+        self._reading = asyncio.Semaphore(READERS)
         self._observe = observe
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads. Raises StorageFailed."""
-        with self._timed("read"), storage_failures():
-            async with self._readers.connect() as connection:
-                yield connection
+        async with self._reading:
+            with self._timed("read"), storage_failures():
+                async with _connected(self._readers) as connection:
+                    yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give the connection that writes; commit at the end, roll back when the block raises. Raises StorageFailed."""
+        """Give the connection that writes; what the block does not commit is rolled back. Raises StorageFailed."""
         with self._timed("wait"):
-            await self._turn.acquire()
+            await self._writing.acquire()
         try:
             with self._timed("write"), storage_failures():
-                async with self._writer.connect() as connection:
+                async with _connected(self._writer) as connection:
                     yield connection
-                    await to_its_end(connection.commit())
         finally:
-            self._turn.release()
+            self._writing.release()
 
     async def close(self) -> None:
         """Close every connection: the writer last, so that it tidies up the write-ahead log."""
-        await self._readers.dispose()
-        async with self._turn:
-            await self._writer.dispose()
+        await to_its_end(self._readers.dispose())
+        await to_its_end(self._writer.dispose())
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -97,16 +97,35 @@ def storage_failures() -> Iterator[None]:
 
 
 async def to_its_end(work: Awaitable[Result]) -> Result:
-    """Let `work` end even if the caller is cancelled meanwhile; then be cancelled.
+    """Let `work` end however often the caller is cancelled meanwhile; then be cancelled.
 
-    Cut off in the middle of a commit, nobody would know whether it happened.
+    Nothing on a connection may be cut off: it would go on in the connection's thread, with a lock that nobody gives
+    back, and of a commit nobody would know whether it happened.
     """
     task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    with suppress(Exception):
+        task.result()
+    raise cancelled
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Give a connection of the pool, which always has one: whoever asks has waited for a turn before."""
+    connection = engine.connect()
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+        await to_its_end(connection.start())
+        yield connection
+    finally:
+        if connection.sync_connection is not None:
+            await to_its_end(connection.close())
 
 
 def _engine(path: Path, *, mode: str, size: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:

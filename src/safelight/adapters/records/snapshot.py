@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, true
+from sqlalchemy import ColumnElement, CursorResult, Executable, Row, Select, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.records.rows import api_key_from, audit_from, delivery_from, image_from, rendition_from
+from safelight.adapters.records.engine import to_its_end
+from safelight.adapters.records.rows import Values, api_key_from, audit_from, delivery_from, image_from, rendition_from
 from safelight.adapters.records.tables import (
     BYTES_ARE_OWED,
     DUE,
@@ -119,10 +120,13 @@ class SqlSnapshot:
         return None if row is None else row[0]
 
     async def _first(self, query: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
-        return (await self._connection.execute(query)).first()
+        return (await self._execute(query)).first()
 
     async def _all(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
-        return (await self._connection.execute(query)).all()
+        return (await self._execute(query)).all()
+
+    async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]:
+        return await to_its_end(self._connection.execute(statement, values))
 
 
 def _conditions(which: ImageFilter) -> list[ColumnElement[bool]]:

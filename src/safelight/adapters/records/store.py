@@ -22,7 +22,7 @@ class Database(Protocol):
         ...
 
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Return a block with a connection that writes: it commits at the end, and rolls back when the block raises."""
+        """Return a block with a connection that writes; what the block does not commit is rolled back."""
         ...
 
 
@@ -45,7 +45,12 @@ class SqlRecords:
         async with self._database.writing() as connection:
             outbox = self._outbox(connection)
             yield SqlTransaction(connection, outbox)
-        await to_its_end(outbox.committed())
+            await to_its_end(_commit(connection, outbox))
+
+
+async def _commit(connection: AsyncConnection, outbox: Outbox) -> None:
+    await connection.commit()
+    await outbox.committed()
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ class SqlTransaction(SqlSnapshot):
 
     async def add(self, new: NewImage) -> Image:
         """Create a record in state `requested`."""
-        written = await self._connection.execute(insert(image).returning(image), new_image_values(new))
+        written = await self._execute(insert(image).returning(image), new_image_values(new))
         return image_from(written.one())
 
     async def move(
@@ -101,7 +101,7 @@ class SqlTransaction(SqlSnapshot):
         of_image = rendition.c.image_id == image_id
         key = tuple_(rendition.c.variant, rendition.c.width, rendition.c.format, rendition.c.fingerprint)
         keys = [(one.variant, one.width, one.format, one.fingerprint) for one in stale]
-        dropped = await self._connection.execute(delete(rendition).where(of_image, key.in_(keys)))
+        dropped = await self._execute(delete(rendition).where(of_image, key.in_(keys)))
         if dropped.rowcount:
             await self._raise_revision(image_id)
 
@@ -109,7 +109,7 @@ class SqlTransaction(SqlSnapshot):
         """Note that no byte of the image is left; forget its renditions. Raises WrongState where bytes are needed."""
         values = {"purged_at": at, "next_attempt_at": None}
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
-        await self._connection.execute(delete(rendition).where(rendition.c.image_id == image_id))
+        await self._execute(delete(rendition).where(rendition.c.image_id == image_id))
 
     async def postpone(self, image_id: ImageId, *, until: datetime) -> None:
         """Note that upkeep need not look at the image before then. The revision stays."""
@@ -117,7 +117,7 @@ class SqlTransaction(SqlSnapshot):
 
     async def add_delivery(self, new: Delivery) -> None:
         """Owe the application a webhook."""
-        await self._connection.execute(insert(delivery), asdict(new))
+        await self._execute(insert(delivery), asdict(new))
 
     async def note_delivery(
         self,
@@ -144,7 +144,7 @@ class SqlTransaction(SqlSnapshot):
 
     async def audit(self, event: AuditEvent) -> None:
         """Append to the audit log."""
-        await self._connection.execute(insert(audit_event), asdict(event))
+        await self._execute(insert(audit_event), asdict(event))
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue work that runs only if this transaction commits; not before `run_at`."""
@@ -153,7 +153,7 @@ class SqlTransaction(SqlSnapshot):
     async def _change(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image | None:
         """Compare and set: change the image only where it is as known; None where it is not."""
         changed = update(image).where(image.c.id == image_id, *as_known).values(values | A_REVISION_ON)
-        row = (await self._connection.execute(changed.returning(image))).one_or_none()
+        row = (await self._execute(changed.returning(image))).one_or_none()
         return None if row is None else image_from(row)
 
     async def _change_or_refuse(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image:
@@ -169,7 +169,7 @@ class SqlTransaction(SqlSnapshot):
     async def _insert_new(self, table: Table, values: Values) -> bool:
         """Insert a row unless its key is there already; return whether it was new."""
         into = INSERTS[self._connection.dialect.name](table)
-        return (await self._connection.execute(into.on_conflict_do_nothing(), values)).rowcount > 0
+        return (await self._execute(into.on_conflict_do_nothing(), values)).rowcount > 0
 
     async def _did(self, change: Update) -> bool:
-        return (await self._connection.execute(change)).rowcount > 0
+        return (await self._execute(change)).rowcount > 0

@@ -77,10 +77,11 @@ def create_image() -> None:
     index("ix_image_state", "image", ["state", "id"])
     index("ix_image_owner", "image", ["owner", "id"], "owner IS NOT NULL")
     index("ix_image_attached", "image", ["attached_type", "attached_id", "id"], "attached_type IS NOT NULL")
-    index("ix_image_requested", "image", ["expires_at"], "state = 'requested'")
-    index("ix_image_uploaded", "image", [DUE], "state = 'uploaded'")
-    index("ix_image_processing", "image", ["lease_until"], "state = 'processing'")
-    index("ix_image_unpurged", "image", [DUE], "state IN ('deleted', 'expired', 'rejected') AND purged_at IS NULL")
+    index("ix_image_requested", "image", ["state", "expires_at"], "state = 'requested'")
+    index("ix_image_uploaded", "image", ["state", DUE], "state = 'uploaded'")
+    index("ix_image_processing", "image", ["state", "lease_until"], "state = 'processing'")
+    owed = "state IN ('deleted', 'expired', 'rejected') AND purged_at IS NULL"
+    index("ix_image_unpurged", "image", ["purged_at", DUE], owed)
 
 
 def create_rendition() -> None:
@@ -116,7 +117,7 @@ def create_delivery() -> None:
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_delivery_image_id_image"),
         one_of("delivery", "webhookevent", "event", events),
     )
-    index("ix_delivery_unsettled", "delivery", ["created_at", "next_attempt_at"], "settled_at IS NULL")
+    index("ix_delivery_unsettled", "delivery", ["settled_at", "created_at"], "settled_at IS NULL")
 
 
 def create_audit_event() -> None:

@@ -1,0 +1,141 @@
+"""Migrations are whole or not at all, whoever else tries at the same time."""
+
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from safelight.adapters.records import migrate as migrations
+from safelight.adapters.records.migrate import migrate, pending_migrations
+from safelight.adapters.records.tables import metadata
+from safelight.domain.errors import StorageFailed
+
+FAILING = '''
+"""A revision that breaks down half-way."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE half (id INTEGER)")
+    op.execute("INSERT INTO nowhere VALUES (1)")
+'''
+
+MIGRATE = """
+import sys, pathlib
+from safelight.adapters.records.migrate import migrate
+migrate(pathlib.Path(sys.argv[1]))
+"""
+
+
+def schema(path: Path) -> dict[str, str]:
+    """Return the tables and indexes as SQL, by name, whatever the white space."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    return {name: re.sub(r"\s+", " ", sql) for name, sql in rows}
+
+
+@pytest.fixture
+def with_a_failing_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = tmp_path / "migrations"
+    shutil.copytree(migrations.MIGRATIONS, copied)
+    (copied / "versions" / "rev_0002_failing.py").write_text(FAILING)
+    monkeypatch.setattr(migrations, "MIGRATIONS", copied)
+
+
+def test_migrations_lead_to_the_tables_that_queries_know(tmp_path: Path) -> None:
+    migrate(tmp_path / "migrated.db")
+    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    migrated = schema(tmp_path / "migrated.db")
+    del migrated["alembic_version"]
+    assert migrated == schema(tmp_path / "made.db")
+
+
+def test_a_second_migration_changes_nothing(database: Path) -> None:
+    before = database.read_bytes()
+
+    migrate(database)
+
+    assert database.read_bytes() == before
+
+
+def test_a_database_is_its_owners_alone(database: Path) -> None:
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+def test_any_path_will_do(tmp_path: Path) -> None:
+    odd = tmp_path / "a folder with 100% odd? #names"
+    odd.mkdir()
+
+    migrate(odd / "r&d?mode=memory.db")
+
+    assert [path.name for path in odd.iterdir()] == ["r&d?mode=memory.db"]
+    assert pending_migrations(odd / "r&d?mode=memory.db") == ()
+
+
+def test_what_is_missing_can_be_asked_for_without_making_anything(tmp_path: Path) -> None:
+    nothing, empty = tmp_path / "nothing.db", tmp_path / "empty.db"
+    empty.touch()
+
+    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001",)
+    assert not nothing.exists()
+    assert empty.stat().st_size == 0
+
+
+def test_three_processes_at_once_all_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    command = [sys.executable, "-W", "error", "-c", MIGRATE, str(path)]
+
+    running = [
+        subprocess.Popen(command, stderr=subprocess.PIPE)  # noqa: S603 - this interpreter, and MIGRATE above
+        for _ in range(3)
+    ]
+    errors = [process.communicate()[1] for process in running]
+
+    assert [(process.returncode, error) for process, error in zip(running, errors, strict=True)] == [(0, b"")] * 3
+    assert pending_migrations(path) == ()
+
+
+@pytest.mark.usefixtures("with_a_failing_revision")
+def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="nowhere"):
+        migrate(tmp_path / "records.db")
+
+    assert schema(tmp_path / "records.db") == {}
+    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002")
+
+
+def test_a_migration_that_fails_leaves_an_older_database_as_it_was(
+    database: Path, request: pytest.FixtureRequest
+) -> None:
+    before = schema(database)
+    request.getfixturevalue("with_a_failing_revision")
+
+    with pytest.raises(StorageFailed, match="nowhere"):
+        migrate(database)
+
+    assert schema(database) == before
+    assert pending_migrations(database) == ("0002",)
+
+
+def test_a_database_of_a_later_version_is_refused(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as later, later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StorageFailed, match=r"9999.*later version"):
+        migrate(database)
+    with pytest.raises(StorageFailed, match=r"9999.*later version"):
+        pending_migrations(database)

@@ -1,0 +1,114 @@
+"""Every query of the port is served by an index: no list and no upkeep reads all images."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.records.engine import SqliteDatabase
+from safelight.adapters.records.outbox import AfterCommit
+from safelight.adapters.records.transaction import SqlTransaction
+from safelight.domain.image import Attachment, ImageId, State
+from safelight.domain.jobs import DeliveryId
+from safelight.domain.who import ApiKeyId
+from safelight.ports.records import ImageFilter
+from safelight.testing.fakes import NOW, RecordingJobs
+from safelight.testing.samples import VERIFIED, new_image, rendition
+
+IMAGE = ImageId("1" * 32)
+MANY = [IMAGE, ImageId("2" * 32)]
+LATER = NOW + timedelta(hours=1)
+
+Work = Callable[[SqlTransaction], Awaitable[object]]
+
+WORK: dict[str, Work] = {
+    "image": lambda tx: tx.images([IMAGE]),
+    "images": lambda tx: tx.images(MANY),
+    "page": lambda tx: tx.page(ImageFilter(), after=IMAGE, limit=10),
+    "page of a kind": lambda tx: tx.page(ImageFilter(kind="avatar"), after=IMAGE, limit=10),
+    "page in a state": lambda tx: tx.page(ImageFilter(state=State.READY), after=None, limit=10),
+    "page of an owner": lambda tx: tx.page(ImageFilter(owner="me"), after=None, limit=10),
+    "page of a record": lambda tx: tx.page(ImageFilter(attached_to=Attachment("user", "1")), after=None, limit=10),
+    "renditions": lambda tx: tx.renditions(IMAGE),
+    "renditions_of": lambda tx: tx.renditions_of(MANY),
+    "awaiting_work": lambda tx: tx.awaiting_work(NOW, limit=10),
+    "awaiting_work abandoned": lambda tx: tx.awaiting_work(NOW, limit=10, abandoned=True),
+    "unconfirmed": lambda tx: tx.unconfirmed(NOW, limit=10),
+    "unpurged": lambda tx: tx.unpurged(NOW, limit=10),
+    "delivery": lambda tx: tx.delivery(DeliveryId("1" * 32)),
+    "unsettled_deliveries": lambda tx: tx.unsettled_deliveries(NOW, limit=10),
+    "api_key": lambda tx: tx.api_key(ApiKeyId("k1")),
+    "audit_of": lambda tx: tx.audit_of(IMAGE),
+    "counts": lambda tx: tx.counts(),
+    "oldest_waiting": lambda tx: tx.oldest_waiting(),
+    "move": lambda tx: tx.move(new_image().id, was=State.REQUESTED, now=State.UPLOADED),
+    "resign": lambda tx: tx.resign(new_image().id, upload_attempt=2, expires_at=LATER),
+    "drop_renditions": lambda tx: tx.drop_renditions(IMAGE, [rendition(IMAGE), rendition(IMAGE, "card")]),
+    "postpone": lambda tx: tx.postpone(IMAGE, until=LATER),
+    "note_delivery": lambda tx: tx.note_delivery(
+        DeliveryId("1" * 32), attempts=1, next_attempt_at=LATER, settled_at=None, last_error=None
+    ),
+    "revoke_api_key": lambda tx: tx.revoke_api_key(ApiKeyId("k1"), at=NOW),
+    "work on an image": lambda tx: work_on_an_image(tx),  # noqa: PLW0108 - it is defined below
+}
+
+
+async def work_on_an_image(tx: SqlTransaction) -> None:
+    image = await tx.move(new_image().id, was=State.REQUESTED, now=State.UPLOADED)
+    taken = await tx.take(image, now=State.PROCESSING, lease_until=LATER)
+    assert taken is not None
+    await tx.note_verified(image.id, attempt=1, verified=VERIFIED, look=None)
+    await tx.add_rendition(rendition(image.id), attempt=1)
+    await tx.move(image.id, was=State.PROCESSING, now=State.DELETED)
+    await tx.note_purged(image.id, at=NOW)
+
+
+@pytest.fixture
+async def connection(database: Path) -> AsyncIterator[AsyncConnection]:
+    opened = SqliteDatabase(database)
+    try:
+        async with opened.writing() as connection:
+            yield connection
+    finally:
+        await opened.close()
+
+
+async def plans(connection: AsyncConnection, work: Work) -> list[str]:
+    """Return how SQLite goes about each statement of `work`."""
+    tx = SqlTransaction(connection, AfterCommit(RecordingJobs()))
+    await tx.add(new_image())
+    statements: list[tuple[str, Sequence[Any]]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: Sequence[Any], *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(connection.sync_connection, "before_cursor_execute", listen)
+    await work(tx)
+    event.remove(connection.sync_connection, "before_cursor_execute", listen)
+    explained = [
+        await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters))
+        for statement, parameters in statements
+    ]
+    return [row.detail for rows in explained for row in rows]
+
+
+@pytest.mark.parametrize("name", WORK)
+async def test_no_work_reads_or_sorts_a_whole_table(connection: AsyncConnection, name: str) -> None:
+    steps = await plans(connection, WORK[name])
+
+    assert steps
+    # By the primary key backwards is how an unfiltered page is read, and the count reads the small index of states.
+    whole = [step for step in steps if re.match(r"SCAN (?!\d)", step) and "USING COVERING INDEX" not in step]
+    assert whole == []
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+async def test_an_unserved_query_would_be_seen(connection: AsyncConnection) -> None:
+    rows = await connection.execute(text("EXPLAIN QUERY PLAN SELECT * FROM image WHERE filename = 'x' ORDER BY color"))
+
+    assert [row.detail for row in rows] == ["SCAN image", "USE TEMP B-TREE FOR ORDER BY"]
