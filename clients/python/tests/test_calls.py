@@ -13,6 +13,7 @@ from safelight_client import (
     ConnectionFailed,
     ImageNotFound,
     ImageRejected,
+    InvalidAnswer,
     Recipe,
     SafelightError,
     Status,
@@ -127,6 +128,15 @@ async def test_the_rules_of_a_kind_can_be_read(safelight: Any) -> None:
 
     assert (kind.name, kind.accept, kind.max_bytes, kind.public) == ("avatar", ("jpeg", "png"), 10_000_000, True)
     assert kind.variants == {"thumb": Recipe("cover", (96,), 96, ("webp", "jpeg"))}
+
+
+@pytest.mark.parametrize("field", ["accept", "content_types"])
+async def test_rules_that_make_no_sense_are_an_invalid_answer(server: Any, safelight: Any, field: str) -> None:
+    odd = {"name": "avatar", "max_bytes": 1, "max_pixels": 1, "max_frames": 1, "public": True, "variants": {}}
+    server.plan("GET", httpx.Response(200, json={**odd, "accept": [], "content_types": [], field: ["jpeg", 5]}))
+
+    with pytest.raises(InvalidAnswer):
+        await safelight.kind("avatar")
 
 
 async def test_the_steps_can_be_gone_one_by_one_by_several_parties(server: Any, safelight: Any) -> None:

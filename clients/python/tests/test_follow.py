@@ -86,13 +86,14 @@ def test_what_has_changed_is_followed_without_a_pause(api_in: Any) -> None:
 
 
 @pytest.mark.parametrize("took_s", [0.0, 3.0, 20.0])
-def test_waiting_ends_in_time(api_in: Any, took_s: float) -> None:
-    world = World([("processing", TAGGED)], took_s=took_s)
+@pytest.mark.parametrize("stay_away_s", ["0", "7", "3600"])
+def test_waiting_ends_in_time(api_in: Any, took_s: float, stay_away_s: str) -> None:
+    world = World([("processing", {**TAGGED, "retry-after": stay_away_s})], took_s=max(took_s, 0.1))
 
     with pytest.raises(StillProcessing):
         world.run(wait(api_in(world), "1", None, 50.0))
 
-    assert 1050 <= world.now <= 1050 + took_s
+    assert 1050 <= world.now <= 1050 + max(took_s, 0.1)
 
 
 def test_the_last_long_poll_is_as_short_as_the_time_that_is_left(api_in: Any) -> None:

@@ -112,12 +112,12 @@ def test_a_file_that_shrinks_under_way_is_noticed(tmp_path: Path, opened: Opened
 
 def test_a_file_that_grows_is_sent_at_the_size_that_was_declared(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "cat.jpg"
-    path.write_bytes(CONTENT)
+    path.write_bytes(CONTENT[:1000])
     source = opened(path)
     with path.open("ab") as more:
         more.write(b"more")
 
-    assert b"".join(source.chunks()) == CONTENT
+    assert b"".join(source.chunks()) == CONTENT[:1000]
 
 
 def test_the_checksum_is_base64_of_the_digest(opened: Opened) -> None:

@@ -115,6 +115,15 @@ async def test_the_long_poll_asks_for_what_is_newer_than_it_saw(server: Any, saf
     assert polls == [("wait=20", '"2"'), ("wait=20", '"3"')]
 
 
+async def test_a_long_poll_may_be_silent_for_longer_than_other_calls(server: Any, open_client: Any) -> None:
+    safelight = open_client(transport=httpx.MockTransport(server.handle), timeout=7)
+
+    await safelight.upload(PHOTO, kind="avatar")
+
+    assert {one.extensions["timeout"]["read"] for one in server.of("GET")} == {27}
+    assert {one.extensions["timeout"]["read"] for one in server.of("PUT")} == {7}
+
+
 async def test_an_empty_file_is_left_for_the_server_to_refuse(server: Any, safelight: Any, problem: Any) -> None:
     server.plan("POST", problem(422, "empty_file"))
 
@@ -171,7 +180,8 @@ async def test_progress_of_a_form_counts_the_files_bytes_alone(server: Any, safe
 
     await safelight.upload(PHOTO, kind="avatar", on_progress=heard.append)
 
-    assert max(one.bytes_sent for one in heard) == len(PHOTO)
+    sent = [one.bytes_sent for one in heard if one.step is Step.UPLOADING]
+    assert sent == [0, 262_144, 524_288, len(PHOTO), len(PHOTO)]
 
 
 async def test_a_repeated_request_makes_one_image(server: Any, safelight: Any) -> None:

@@ -118,6 +118,18 @@ async def test_a_receiver_that_never_answers_is_given_up() -> None:
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
 
+async def test_a_receiver_that_hangs_up_is_a_failure() -> None:
+    def hang_up(_: httpx.Request) -> httpx.Response:
+        raise httpx.RemoteProtocolError("https://app.example/?token=hidden hung up")
+
+    network = httpx.MockTransport(hang_up)
+    async with WebhookNotifier(
+        "http://app.example/", SECRET, timeout=TIMEOUT, allow_private=True, network=network
+    ) as it:
+        with pytest.raises(DeliveryFailed, match="broke off: RemoteProtocolError"):
+            await it.send(DELIVERY, BODY, at=datetime.now(UTC))
+
+
 async def test_nobody_listening_is_a_failure(receiver: Any) -> None:
     unused = receiver.url.replace(str(receiver.port), "1")
     async with WebhookNotifier(unused, SECRET, timeout=TIMEOUT, allow_private=True) as it:
