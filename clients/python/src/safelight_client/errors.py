@@ -186,6 +186,7 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "too_large": TooLarge,
     "type_not_accepted": TypeNotAccepted,
     "quota_exceeded": QuotaExceeded,
+    "image_rejected": FileRefused,
     "nothing_uploaded": UploadFailed,
     "size_differs": UploadFailed,
     "already_written": UploadFailed,
