@@ -38,7 +38,7 @@ def pictures() -> list[bytes]:
     found = []
     for seed in range(9):
         noise = random.Random(seed).randbytes(40 * 30 * 3)
-        image = Image.frombytes("RGB", (40, 30), noise).resize((1000 + seed, 750), Image.Resampling.BICUBIC)
+        image = Image.frombytes("RGB", (40, 30), noise).resize((400 + seed, 300), Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
         found.append(buffer.getvalue())

@@ -98,6 +98,7 @@ def _uvicorn(settings: Settings, app: App) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         lifespan="off",
+        ws="none",
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from safelight.adapters.webhook.notifier import WebhookNotifier
 from safelight.apps.wiring import World
+from safelight.domain.retry import Backoff
 from safelight.journey.announce import Persistence
 from safelight.journey.finalize import Retries
 from safelight.settings import Settings
@@ -28,7 +29,9 @@ LAG_EVERY_S = 0.5
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
     settings = world.settings
-    await recover_images(records=world.records, limit=settings.upkeep_batch)
+    await recover_images(
+        records=world.records, clock=world.clock, backoff=_backoff(settings), limit=settings.upkeep_batch
+    )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(world.jobs.run(Handlers(worker_parts(world, renderer, notifier)), concurrency=settings.slots))
         tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
@@ -52,12 +55,17 @@ def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotif
         ids=world.ids,
         metrics=world.metrics,
         lease=settings.process_timeout,
-        retries=Retries(settings.max_process_attempts, settings.retry_base, settings.retry_max, random.random),
+        retries=Retries(settings.max_process_attempts, _backoff(settings)),
         persistence=Persistence(
-            settings.webhook_retry_for, settings.webhook_retry_base, settings.webhook_retry_max, random.random
+            settings.webhook_retry_for,
+            Backoff(settings.webhook_retry_base, settings.webhook_retry_max, random.random),
         ),
         purge_grace=settings.body_timeout,
     )
+
+
+def _backoff(settings: Settings) -> Backoff:
+    return Backoff(settings.retry_base, settings.retry_max, random.random)
 
 
 async def _reconcile(world: World) -> None:

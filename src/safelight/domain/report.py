@@ -8,6 +8,8 @@ from itertools import groupby
 from safelight.domain.image import FINAL, SHOWN, Attachment, Image, Rendition, State
 from safelight.domain.urls import Links
 
+ENDED_BADLY = frozenset({State.REJECTED, State.FAILED})
+
 
 @dataclass(frozen=True, slots=True)
 class RenditionReport:
@@ -104,6 +106,6 @@ def _variants(image: Image, renditions: Iterable[Rendition], links: Links) -> di
 
 
 def _error(image: Image) -> ErrorReport | None:
-    if image.ending is None:
+    if image.ending is None or image.state not in ENDED_BADLY:  # one that was sent round again has left it behind
         return None
     return ErrorReport(image.ending.code, image.ending.message, retryable=image.state is State.FAILED)

@@ -1,6 +1,8 @@
 """When to try again: waits that double, with jitter, so that what failed together does not come back together."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAX_DOUBLINGS = 64
@@ -16,3 +18,16 @@ def next_attempt(attempts: int, *, now: datetime, base: timedelta, longest: time
     doublings = min(attempts - 1, MAX_DOUBLINGS)
     whole_s = min(math.ldexp(base.total_seconds(), doublings), longest.total_seconds())
     return now + timedelta(seconds=whole_s * (1 + jitter) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double from `base` to `longest`. `jitter` gives a random number from 0 to 1."""
+
+    base: timedelta
+    longest: timedelta
+    jitter: Callable[[], float]
+
+    def after(self, attempts: int, *, now: datetime) -> datetime:
+        """Return when to try again after so many tries that failed, the last of them `now`."""
+        return next_attempt(attempts, now=now, base=self.base, longest=self.longest, jitter=self.jitter())

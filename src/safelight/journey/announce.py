@@ -1,6 +1,5 @@
 """6 FINALIZE, for the application: send one webhook that is owed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +9,7 @@ from safelight.domain.errors import DeliveryFailed
 from safelight.domain.events import WebhookEvent
 from safelight.domain.jobs import DeliveryId, SendWebhook
 from safelight.domain.report import ImageReport, report
-from safelight.domain.retry import next_attempt
+from safelight.domain.retry import Backoff
 from safelight.domain.urls import Links
 from safelight.ports.clock import Clock
 from safelight.ports.notifier import Notifier
@@ -28,12 +27,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """How long and how often a webhook is tried; `jitter` gives a number in 0..1."""
+    """How long and how often a webhook is tried."""
 
     lasts: timedelta
-    base: timedelta
-    longest: timedelta
-    jitter: Callable[[], float]
+    backoff: Backoff
 
 
 async def send_webhook(
@@ -64,9 +61,7 @@ async def send_webhook(
         error = str(failed)
 
     now, attempts = clock.now(), delivery.attempts + 1
-    again = next_attempt(
-        attempts, now=now, base=persistence.base, longest=persistence.longest, jitter=persistence.jitter()
-    )
+    again = persistence.backoff.after(attempts, now=now)
     over = error is None or again > delivery.created_at + persistence.lasts
     async with records.transaction() as tx:
         await tx.note_delivery(

@@ -1,15 +1,14 @@
 """6 FINALIZE: give an image the state that its processing earned, and owe the application the news."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from safelight.domain.errors import SENTENCES
 from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Ending, Image, State
 from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
-from safelight.domain.retry import next_attempt
+from safelight.domain.retry import Backoff
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import Changes, Records
@@ -22,12 +21,10 @@ ACTIONS = {State.READY: Action.READY, State.REJECTED: Action.REJECTED, State.FAI
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How our own faults are tried again: waits double from `base` to `longest`; `jitter` gives a number in 0..1."""
+    """How our own faults are tried again."""
 
     max_attempts: int
-    base: timedelta
-    longest: timedelta
-    jitter: Callable[[], float]
+    backoff: Backoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,5 @@ def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) ->
         case Broken(code) if image.attempt >= retries.max_attempts:
             return _Verdict(State.FAILED, Changes(ending=Ending(code, FAILED_MESSAGE)), code)
         case Broken(code):
-            again = next_attempt(
-                image.attempt, now=now, base=retries.base, longest=retries.longest, jitter=retries.jitter()
-            )
+            again = retries.backoff.after(image.attempt, now=now)
             return _Verdict(State.UPLOADED, Changes(next_attempt_at=again), code)

@@ -2,7 +2,7 @@
 
 from safelight.domain.errors import ImageGone, WrongState
 from safelight.domain.events import Action, Delivery, Origin
-from safelight.domain.image import Image, State
+from safelight.domain.image import FINAL, Image, State
 from safelight.domain.jobs import DeliveryId, PurgeImage, SendWebhook
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import Records
@@ -10,13 +10,24 @@ from safelight.ports.signals import Signals
 
 
 async def delete_image(
-    image: Image, origin: Origin, *, records: Records, signals: Signals, clock: Clock, ids: Ids, told: bool
+    image: Image,
+    origin: Origin,
+    *,
+    records: Records,
+    signals: Signals,
+    clock: Clock,
+    ids: Ids,
+    told: bool,
+    spares_final: bool = False,
 ) -> None:
     """Move the image to `deleted` from whatever state it is in, and queue the purge. `told` as in `finalize_image`.
 
-    Raises ImageGone where it was deleted before.
+    Raises ImageGone where it was deleted before, and WrongState where it is final and `spares_final` says that the
+    caller may only cancel.
     """
     while image.state is not State.DELETED:
+        if spares_final and image.state in FINAL:
+            raise WrongState(image_id=image.id, state=image.state)
         now = clock.now()
         try:
             async with records.transaction() as tx:

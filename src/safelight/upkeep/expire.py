@@ -36,8 +36,9 @@ async def expire_image(
     now = clock.now()
     try:
         async with records.transaction() as tx:
-            if now < image.expires_at + grace:
-                await tx.postpone(image.id, until=now + LOOK_AGAIN_AFTER)
+            too_late = image.expires_at + grace
+            if now < too_late:
+                await tx.postpone(image.id, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED
             await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
             await tx.audit(origin.event(Action.EXPIRED, at=now, image_id=image.id))
