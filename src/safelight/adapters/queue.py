@@ -2,7 +2,8 @@
 
 Jobs stand in lanes, so that webhooks and purges never wait behind many renderings; within a lane, new images come
 before old ones that are rendered again. Nothing here outlives the process, and a job that its handler did not finish is
-dropped: reconcile finds from the records what is lost.
+dropped: reconcile finds from the records what is lost. A job that is queued for now while the same job runs is left out,
+since it would do what the running one does; should it come too late for that, reconcile finds it as well.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from typing import Any
 import structlog
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
-from pgqueuer.models import QueueEntrypoint
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from safelight.domain.jobs import Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
@@ -54,13 +56,16 @@ KINDS: Mapping[str, Callable[[Any], Job]] = MappingProxyType({kind.__name__: kin
 CANCEL_TIMEOUT_S = 0.5
 """How long a cancelled handler may take to tidy up before the queue stops without it."""
 
+LOOK_FOR_LATER_JOBS_EVERY = timedelta(milliseconds=200)
+"""Jobs for later are further tries, which may be so much late. One look takes less than a tenth of a millisecond."""
+
 
 class MemoryQueue:
     """ports.jobs.Jobs in memory. Made and used within one event loop."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queries = InMemoryQueries(InMemoryDriver())
+        self._queries = _Queries(InMemoryDriver())
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
@@ -99,6 +104,50 @@ class MemoryQueue:
     async def forget_finished(self) -> None:
         """Drop the log of jobs that are done, which PgQueuer keeps for ever."""
         await self._queries.clear_queue_log()
+
+
+class _Queries(InMemoryQueries):
+    """PgQueuer's memory, which wakes its manager once for each time that it waits, and never reads all that is queued.
+
+    PgQueuer tells of every change, and its manager keeps what it has not read yet: under load it would fall behind, a
+    kilobyte for each job. Nothing is lost: a change that came after the last look at the queue wakes the manager as
+    soon as it waits.
+    """
+
+    _changed = False
+    _waiting = False
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[QueuedJob]:
+        """Look at the queue."""
+        self._changed = self._waiting = False
+        return await super().dequeue(
+            batch_size, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout
+        )
+
+    async def eligible_queued_work(self, _entrypoints: list[QueueEntrypoint]) -> int:
+        """Hear that the manager is about to wait. It need not look again in a moment, as every change wakes it."""
+        self._waiting = True
+        if self._changed:
+            await self.emit_table_changed("update")
+        return 0
+
+    async def next_deferred_eta(self, _entrypoints: list[QueueEntrypoint]) -> timedelta:
+        """Return when to look for jobs whose time has come: soon, rather than to read all that wait for the soonest."""
+        return LOOK_FOR_LATER_JOBS_EVERY
+
+    async def emit_table_changed(self, operation: OPERATIONS) -> None:
+        """Wake the manager, if it waits."""
+        self._changed = True
+        if self._waiting:
+            self._waiting = False
+            await super().emit_table_changed(operation)
 
 
 class _Work:

@@ -1,0 +1,128 @@
+"""What the queue in memory promises besides the contract of queues."""
+
+import asyncio
+import gc
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from safelight.adapters import queue
+from safelight.adapters.queue import PLACES, MemoryQueue
+from safelight.domain.image import ImageId
+from safelight.domain.jobs import Job, ProcessImage
+from safelight.testing.fakes import FrozenClock
+
+BATCH = 100
+"""Jobs that wait at once: a dictionary never shrinks, so that more of them would look like a leak."""
+
+NOTHING_MUCH_BYTES = 100_000
+"""Less than 5,000 jobs would leave behind even if each left one small object."""
+
+
+def image(number: int) -> ImageId:
+    return ImageId(f"{number:032x}")
+
+
+@pytest.fixture
+def jobs() -> MemoryQueue:
+    return MemoryQueue(FrozenClock())
+
+
+async def run_jobs(jobs: MemoryQueue, how_many: int) -> None:
+    """Run so many jobs to their end, a batch at a time, and forget each batch."""
+    ended = asyncio.Semaphore(0)
+
+    async def handler(_job: Job) -> None:
+        ended.release()
+
+    runner = asyncio.create_task(jobs.run(handler, concurrency=4))
+    for first in range(0, how_many, BATCH):
+        for number in range(first, first + BATCH):
+            await jobs.enqueue(ProcessImage(image(number)))
+        for _ in range(BATCH):
+            await ended.acquire()
+        await jobs.forget_finished()
+    runner.cancel()
+    with suppress(asyncio.CancelledError):
+        await runner
+
+
+def allocated_bytes() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+async def test_five_thousand_jobs_leave_nothing_in_memory(jobs: MemoryQueue) -> None:
+    tracemalloc.start()
+    try:
+        await run_jobs(jobs, 500)
+        before = allocated_bytes()
+
+        await run_jobs(jobs, 5_000)
+
+        assert allocated_bytes() - before < NOTHING_MUCH_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+async def test_without_forgetting_memory_would_grow(jobs: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def remember() -> None:
+        return
+
+    monkeypatch.setattr(jobs, "forget_finished", remember)
+    tracemalloc.start()
+    try:
+        before = allocated_bytes()
+
+        await run_jobs(jobs, 1_000)
+
+        assert allocated_bytes() - before > NOTHING_MUCH_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_failed_job_is_one_event_in_the_log(jobs: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "log", structlog.get_logger())
+    failed, ended = ProcessImage(image(1)), asyncio.Event()
+
+    async def handler(job: Job) -> None:
+        if job == failed:
+            raise ZeroDivisionError
+        ended.set()
+
+    await jobs.enqueue(failed)
+    await jobs.enqueue(ProcessImage(image(2)))
+    with capture_logs() as events:
+        runner = asyncio.create_task(jobs.run(handler, concurrency=1))
+        await ended.wait()
+        runner.cancel()
+        with suppress(asyncio.CancelledError):
+            await runner
+
+    assert [(event["event"], event["job"]) for event in events] == [("job_failed", f"ProcessImage {image(1)}")]
+
+
+async def test_a_handler_that_will_not_end_does_not_hold_the_queue(jobs: MemoryQueue) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_job: Job) -> None:
+        while not may_end.is_set():
+            with suppress(asyncio.CancelledError):
+                begun.set()
+                await may_end.wait()
+
+    await jobs.enqueue(ProcessImage(image(1)))
+    runner = asyncio.create_task(jobs.run(stubborn, concurrency=1))
+    await begun.wait()
+    runner.cancel()
+    stopped, _ = await asyncio.wait([runner], timeout=1)
+    may_end.set()
+
+    assert stopped
+
+
+def test_every_kind_of_job_has_its_place() -> None:
+    assert set(PLACES) == set(Job.__args__)
