@@ -80,8 +80,8 @@ class Header(Struct, frozen=True, tag="header", forbid_unknown_fields=True):
 class Look(Struct, frozen=True, tag="look", forbid_unknown_fields=True):
     """The placeholder (a ThumbHash in base64) and the dominant colour."""
 
-    placeholder: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{6,40}={0,2}$")]
-    color: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$")]
+    placeholder: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{6,40}={0,2}\Z")]
+    color: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")]
 
 
 class Finished(Struct, frozen=True, tag="finished", forbid_unknown_fields=True):

@@ -27,6 +27,12 @@ RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 160, 30), (30, 30, 200), (230, 22
 
 WIDTH, HEIGHT = 120, 80
 
+PRINTED = (190, 64, 60, 28, 114, 74, 69, 57, 119, 230, 198, 63)
+"""The four colours as a press without a profile prints them: what CMYK becomes when cyan is merely 255 - red."""
+
+FROM_P3 = (220, 0, 0, 0, 164, 0, 24, 24, 210, 233, 221, 0)
+"""The four colours in sRGB, when they were meant in the profile of `crafted.icc_profile` (reckoned by LittleCMS)."""
+
 EXIF_ORIENTATION = 0x0112
 EXIF_COMMENT = 0x9286
 EXIF_GPS = 0x8825
@@ -37,12 +43,17 @@ BOMB_EDGE = 30_000
 
 @dataclass(frozen=True, slots=True)
 class OddFile:
-    """A file and what has to become of it: `expected` are the reasons to reject it; none for a picture to be shown."""
+    """A file and what has to become of it.
+
+    `expected` are the reasons to reject it; none for a picture to be shown. `colors` are those of its corners: top left
+    and right, bottom left and right, one band after the other.
+    """
 
     name: str
     content: bytes
     expected: tuple[Reason, ...] = ()
     format: InputFormat | None = None
+    colors: tuple[int, ...] = (*RED, *GREEN, *BLUE, *YELLOW)
 
 
 def picture(width: int = WIDTH, height: int = HEIGHT) -> PIL.Image.Image:
@@ -166,8 +177,14 @@ def _turned() -> Iterator[OddFile]:
 
 
 def _in_other_colors() -> Iterator[OddFile]:
-    yield OddFile("cmyk.jpg", save(picture().convert("CMYK"), "JPEG", quality=90))
-    yield OddFile("cmyk.tiff", save(picture().convert("CMYK"), "TIFF"))
+    yield OddFile("cmyk.jpg", save(picture().convert("CMYK"), "JPEG", quality=90), colors=PRINTED)
+    yield OddFile("cmyk.tiff", save(picture().convert("CMYK"), "TIFF"), colors=PRINTED)
+    for fmt in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
+        wide = save(picture(), fmt, icc_profile=crafted.icc_profile())
+        yield OddFile(f"display-p3.{fmt.lower()}", wide, colors=FROM_P3)
+    grey = [band for color in (RED, GREEN, BLUE, YELLOW) for band in [_lightness(color)] * 3]
+    yield OddFile("grey.jpg", save(picture().convert("L"), "JPEG", quality=90), colors=tuple(grey))
+    yield OddFile("grey-alpha.png", save(picture().convert("LA"), "PNG"), colors=tuple(grey))
     yield OddFile("ycbcr-444.jpg", save(picture(), "JPEG", subsampling=0, quality=95))
     yield OddFile("palette.png", save(picture().quantize(8), "PNG"))
     yield OddFile("opaque-alpha.png", save(picture().convert("RGBA"), "PNG"))
@@ -191,6 +208,12 @@ def _with_baggage() -> Iterator[OddFile]:
     yield OddFile("broken-profile.jpg", save(picture(), "JPEG", icc_profile=MARKER * 20, quality=90))
     grey_profile = crafted.icc_profile(MARKER).replace(b"RGB XYZ ", b"GRAYXYZ ")
     yield OddFile("profile-of-another-space.png", save(picture(), "PNG", icc_profile=grey_profile))
+
+
+def _lightness(color: tuple[int, int, int]) -> int:
+    """Return the grey that Pillow makes of a colour (ITU-R 601-2)."""
+    red, green, blue = color
+    return (red * 299 + green * 587 + blue * 114) // 1000
 
 
 def _moving() -> Iterator[OddFile]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from safelight.sandbox.protocol import Job, Limits
 from safelight.worker import memfile
 from safelight.worker.answers import Answers, Lie, Source
 from safelight.worker.child import Child, Ending
-from safelight.worker.slot import Slot
+from safelight.worker.slot import COMMAND, Slot
 
 log = structlog.get_logger()
 
@@ -35,7 +35,8 @@ class SandboxRenderer:
 
     Of one image: `render_timeout` is the time that it may take on the clock, `render_cpu` on the CPU (whole seconds,
     rounded up), `render_memory_bytes` its memory, `max_rendition_bytes` the size of each of its renditions. `on_end` is
-    called with the end of every child: how, and what it used.
+    called with the end of every child: how, and what it used. `zygote` is the command that starts one; tests put a
+    wicked one in its place.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class SandboxRenderer:
         render_memory_bytes: int,
         max_rendition_bytes: int,
         on_end: Callable[[Ending], None] = lambda _: None,
+        zygote: Sequence[str] = COMMAND,
     ) -> None:
-        self._slots = [Slot() for _ in range(slots)]
+        self._slots = [Slot(zygote) for _ in range(slots)]
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
         self._timeout = render_timeout
         self._limits = Limits(
@@ -123,6 +125,11 @@ class SandboxRenderer:
                 child.kill()
         if not answers.complete:
             raise _ChildDied(await _ending(running))
+
+    async def drain(self) -> None:
+        """Wait until no child is left."""
+        while self._running:
+            await asyncio.wait(self._running)
 
     def _begin(self, child: Child) -> asyncio.Task[Ending | None]:
         """Run the child as soon as a slot is free. It comes to its end, and frees the slot, whoever listens or not."""

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -40,7 +41,8 @@ Says = TypeVar("Says", Ready, Started, Ended)
 class Slot:
     """Runs one child after the other. A zygote that died is replaced when it is next needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -58,7 +60,7 @@ class Slot:
         self._control.settimeout(0)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own words, and 2 ms
-                COMMAND,
+                self._command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=ENVIRONMENT,
