@@ -2,8 +2,8 @@
 
 Jobs stand in lanes, so that webhooks and purges never wait behind many renderings; within a lane, new images come
 before old ones that are rendered again. Nothing here outlives the process, and a job that its handler did not finish is
-dropped: reconcile finds from the records what is lost. A job that is queued for now while the same job runs is left out,
-since it would do what the running one does; should it come too late for that, reconcile finds it as well.
+dropped: reconcile finds from the records what is lost. A job that is queued for now while the same job runs is left
+out, since it would do what the running one does; should it come too late for that, reconcile finds it as well.
 """
 
 import asyncio
