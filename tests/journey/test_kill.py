@@ -53,6 +53,12 @@ class Uploader:
         self._http = httpx.Client(timeout=10, headers={"authorization": f"Bearer {server.key}"})
         self.confirmed: list[str] = []
 
+    def __enter__(self) -> "Uploader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
     def __call__(self, content: bytes) -> None:
         while True:
             try:
@@ -67,7 +73,7 @@ class Uploader:
         if requested.status_code != 201:
             return False
         upload = requested.json()["upload"]
-        httpx.put(upload["url"], content=content, headers=upload["headers"], timeout=10)
+        self._http.put(upload["url"], content=content, headers=upload["headers"])
         answer = self._http.post(f"{self._server.url}/v1/images/{requested.json()['id']}/confirm")
         if answer.status_code == 202:
             self.confirmed.append(answer.json()["id"])
@@ -118,7 +124,7 @@ def test_every_confirmed_image_survives_twenty_kills(
     files_to_send = pictures() * (UPLOADS // 10)
     begun = time.monotonic()
 
-    with ThreadPoolExecutor(AT_ONCE + 1) as threads:
+    with uploader, ThreadPoolExecutor(AT_ONCE + 1) as threads:
         killing = threads.submit(kill_at_random_moments, server, uploader, chance)
         list(threads.map(uploader, files_to_send))
         kills = killing.result()
