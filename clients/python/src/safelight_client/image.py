@@ -136,11 +136,12 @@ class Image:
         return self._variant(variant, with_token=with_token).srcset(format)
 
     def picture(
-        self, variant: str, *, alt: str, sizes: str | None = None, lazy: bool = True, with_token: bool = False
+        self, variant: str, *, alt: str = "", sizes: str | None = None, lazy: bool = True, with_token: bool = False
     ) -> Html:
         """Return a `<picture>` in all formats and widths of a variant, escaped. Raises UnknownVariant.
 
-        `alt` says what there is to see; `sizes` says how wide the image is on the page, as in HTML.
+        `alt` says what there is to see: empty for an image that only decorates. `sizes` says how wide the image is on
+        the page, as in HTML.
         """
         chosen = self._variant(variant, with_token=with_token)
         return picture(chosen, alt=alt, sizes=sizes, color=self.color, lazy=lazy)
