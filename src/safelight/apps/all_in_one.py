@@ -16,12 +16,13 @@ from safelight.apps.api_keys import first_key
 from safelight.apps.kinds import load_kinds
 from safelight.apps.lock import data_lock
 from safelight.apps.uploads import uploads_app
-from safelight.apps.wiring import DATABASE_FILE, Addresses, embedded
+from safelight.apps.wiring import DATABASE_FILE, Addresses, World, embedded
 from safelight.apps.worker import run_worker, sandbox, webhooks
 from safelight.domain import keys
 from safelight.http.asgi import App, Receive, Scope, Send
 from safelight.http.body import limit_body
 from safelight.http.connection import Limits, connection
+from safelight.http.request_id import with_request_id
 from safelight.settings import Settings
 
 BYTE_PATHS = tuple(f"/{prefix}" for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE))
@@ -58,16 +59,23 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         renderer = await stack.enter_async_context(sandbox(settings))
         notifier = await stack.enter_async_context(webhooks(settings))
         new_key = await first_key(world, settings.bootstrap_key)
-        app = _split(
-            limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout),
-            uploads_app(settings, world.tokens, world.objects, clock=world.clock, ids=world.ids),
-        )
+        app = _whole(world)
         server = _Server(
             _uvicorn(settings, app),
             on_start=lambda: started(Started(addresses, list(kinds), new_key, server.stop)),
         )
         await stack.enter_async_context(_beside(run_worker(world, renderer, notifier), stop=server.stop))
         await server.serve(sockets=[listener])
+
+
+def _whole(world: World) -> App:
+    """Return the API and the upload service as one application."""
+    settings = world.settings
+    api = limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
+    uploads = uploads_app(
+        settings, world.tokens, world.objects, clock=world.clock, ids=world.ids, metrics=world.metrics
+    )
+    return with_request_id(_split(api, uploads), new_id=world.ids.new)
 
 
 def _split(api: App, uploads: App) -> App:

@@ -78,7 +78,12 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
             settings=settings,
             kinds=kinds,
             records=records,
-            objects=DiskObjectStore(settings.data / OBJECTS_FOLDER, io=io, min_free_bytes=settings.min_free_bytes),
+            objects=DiskObjectStore(
+                settings.data / OBJECTS_FOLDER,
+                io=io,
+                min_free_bytes=settings.min_free_bytes,
+                observe=lambda what, seconds: metrics.latency(f"storage {what}", seconds),
+            ),
             signer=signer,
             jobs=jobs,
             signals=LocalSignals(),

@@ -29,11 +29,18 @@ LAG_EVERY_S = 0.5
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
     settings = world.settings
+    parts = worker_parts(world, renderer, notifier)
     await recover_images(
-        records=world.records, clock=world.clock, backoff=_backoff(settings), limit=settings.upkeep_batch
+        records=world.records,
+        signals=world.signals,
+        clock=world.clock,
+        ids=world.ids,
+        retries=parts.retries,
+        told=notifier is not None,
+        limit=settings.upkeep_batch,
     )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(world.jobs.run(Handlers(worker_parts(world, renderer, notifier)), concurrency=settings.slots))
+        tasks.create_task(world.jobs.run(Handlers(parts), concurrency=settings.slots))
         tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
         tasks.create_task(every(settings.sweep_every, "sweep", partial(_sweep, world)))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))

@@ -59,6 +59,11 @@ Words = Iterable[str] | str
 Format = TypeVar("Format", InputFormat, OutputFormat)
 
 
+def media_type(content_type: str) -> str:
+    """Return the type alone, in lower case: without parameters such as a charset, which images have none of."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def parse_formats(known: type[Format], words: Words) -> tuple[Format, ...]:
     """Return the formats that `words` name, each once, in the order given. Raises KindInvalid."""
     names = words.split() if isinstance(words, str) else list(words)

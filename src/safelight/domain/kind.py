@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from safelight.domain.errors import KindInvalid, UnknownKind
-from safelight.domain.formats import DECLARED, UNTYPED, InputFormat, Words, parse_formats
+from safelight.domain.formats import DECLARED, UNTYPED, InputFormat, Words, media_type, parse_formats
 from safelight.domain.image import Attachment
 from safelight.domain.variant import Variant
 from safelight.domain.who import Who
@@ -94,8 +94,8 @@ class Kind:
 
     def accepts(self, declared_type: str) -> bool:
         """Whether a file declared as this media type may come. A type that says nothing may: the bytes decide."""
-        media_type = declared_type.partition(";")[0].strip().lower()
-        return media_type in UNTYPED or DECLARED.get(media_type) in self.accept
+        named = media_type(declared_type)
+        return named in UNTYPED or DECLARED.get(named) in self.accept
 
 
 class Kinds(Mapping[str, Kind]):

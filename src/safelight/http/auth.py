@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request
+from litestar.params import QueryParameter
 
 from safelight.domain import api_keys
 from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, TokenInvalid
@@ -14,20 +15,26 @@ from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import VERSION, Purpose, image_named_by
 from safelight.domain.who import NOBODY, Role, Scope, Who
 from safelight.http.parts import Parts
+from safelight.http.request_id import request_id_of
 
 ApiRequest = Request[Any, Any, Any]
 
-SCHEME = "Bearer "
-READ_TOKEN_PARAMETER = "read_token"  # noqa: S105 - the name of a parameter
-"""Where a header cannot be set: an `<img>`, an `EventSource`."""
+SCHEME = "bearer"
+"""In any case of letters (RFC 9110, 11.1)."""
+
+ReadToken = Annotated[
+    str | None, QueryParameter(description="Read token, where no header can be set: `<img>`, EventSource")
+]
+"""The only token that may stand in a query of the API, and only where a call reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, or the token that stands for one image."""
+    """Who calls, or the token that stands for one image. A token `in_query` can be a read token only."""
 
     origin: Origin
     token: str | None = None
+    in_query: bool = False
 
     @property
     def who(self) -> Who:
@@ -50,14 +57,18 @@ class Caller:
             raise NotAllowed(action=action)
 
 
-async def caller_of(request: ApiRequest, parts: Parts) -> Caller:
-    """Return who calls. Raises NotAuthenticated where what they show is no valid credential."""
+async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = None) -> Caller:
+    """Return who calls. Raises NotAuthenticated where what they show is no valid credential.
+
+    `read_token` is that of the query; a header counts more.
+    """
     header = request.headers.get("authorization")
     if header is None:
-        return Caller(_origin(request, NOBODY), request.query_params.get(READ_TOKEN_PARAMETER))
-    if not header.startswith(SCHEME):
+        return Caller(_origin(request, NOBODY), read_token, in_query=True)
+    scheme, _, credential = header.partition(" ")
+    if scheme.lower() != SCHEME:
         raise NotAuthenticated
-    credential = header.removeprefix(SCHEME).strip()
+    credential = credential.strip()
     if credential.startswith(f"{VERSION}."):
         return Caller(_origin(request, NOBODY), credential)
     return Caller(_origin(request, await _application(credential, parts)))
@@ -91,6 +102,8 @@ async def reach_image(
     except ImageNotFound:
         raise TokenInvalid from None
     for purpose in purposes:
+        if caller.in_query and purpose is not Purpose.READ:
+            continue
         with suppress(TokenInvalid):
             parts.tokens.verify_image_token(caller.token, purpose, image)
             return image
@@ -105,4 +118,4 @@ async def find_image(image_id: ImageId, parts: Parts) -> Image:
 
 def _origin(request: ApiRequest, who: Who) -> Origin:
     client = request.scope.get("client")
-    return Origin(who, client[0] if client else None, request.scope["state"].get("request_id"))
+    return Origin(who, client[0] if client else None, request_id_of(request.scope))

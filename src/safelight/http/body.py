@@ -9,6 +9,7 @@ from datetime import timedelta
 from safelight.domain.errors import BodyTooShort, RequestInvalid, RequestTooLarge, UploadTooSlow
 from safelight.http.asgi import App, Exchange, Message, Receive, Scope, Send, content_length, encode
 from safelight.http.problems import Problem, problem
+from safelight.http.request_id import request_id_of
 
 DRAINED_SECONDS = 5.0
 DRAINED_BYTES = 32 << 20
@@ -85,7 +86,7 @@ def limit_body(app: App, *, max_bytes: int, timeout: timedelta) -> App:
         try:
             body = await _whole(scope, exchange.receive, max_bytes=max_bytes, within=timeout)
         except (RequestInvalid, RequestTooLarge, UploadTooSlow) as error:
-            await refuse(exchange, problem(error, request_id=None))
+            await refuse(exchange, problem(error, request_id=request_id_of(scope)))
         else:
             if body is not None:
                 await app(scope, _replay(body, receive), send)

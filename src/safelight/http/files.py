@@ -18,6 +18,7 @@ from safelight.http.cors import ANYONE, origin_headers
 from safelight.http.disposition import disposition
 from safelight.http.problems import http_problem
 from safelight.http.ranges import ByteRange, parse_range
+from safelight.http.request_id import request_id_of
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import OpenObject, OutgoingStore, StoredObject
 
@@ -66,7 +67,10 @@ class Files:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - a GET has no body
         """Deliver one object."""
         if scope["method"] not in {"GET", "HEAD"}:
-            refusal = http_problem(405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS})
+            request_id = request_id_of(scope)
+            refusal = http_problem(
+                405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS}, request_id=request_id
+            )
             await answer(send, refusal.status, refusal.headers, refusal.body)
             return
         wanted = self._wanted(scope)

@@ -9,6 +9,7 @@ from safelight.domain.errors import Refused, SafelightError
 from safelight.http.asgi import App, Exchange, Receive, Scope, Send
 from safelight.http.body import refuse
 from safelight.http.problems import http_problem, problem
+from safelight.http.request_id import request_id_of
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ class Gateway:
         return self._uploads if path.startswith(PREFIXES[0]) else self._files
 
     async def _answer(self, error: Exception, scope: Scope, exchange: Exchange) -> None:
-        request_id = self._new_request_id()
+        request_id = request_id_of(scope) or self._new_request_id()
         if not isinstance(error, Refused):
             code = error.code if isinstance(error, SafelightError) else "internal_error"
             log.error("byte_service_failed", code=code, path=scope["path"], request_id=request_id, exc_info=error)
@@ -59,5 +60,6 @@ class Gateway:
         await refuse(exchange, said)
 
 
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of an ASGI application
-    await refuse(Exchange(receive, send), http_problem(404, detail="There is nothing here."))
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    said = http_problem(404, detail="There is nothing here.", request_id=request_id_of(scope))
+    await refuse(Exchange(receive, send), said)

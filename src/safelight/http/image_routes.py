@@ -8,18 +8,20 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from safelight.domain.errors import WrongState
-from safelight.domain.image import FINAL, Attachment, Image, ImageId, State
+from safelight.domain import errors, keys
+from safelight.domain.errors import RequestInvalid, WrongState
+from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.jobs import ReprocessImage
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
-from safelight.http.auth import ApiRequest, caller_of, reach_image
+from safelight.http.auth import ApiRequest, ReadToken, caller_of, reach_image
+from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
-from safelight.http.reports import etag, report_of, report_response, revision_in
+from safelight.http.reports import no_news_response, report_of, report_response, revision_in
 from safelight.http.wire import PageOut
 from safelight.journey.check import Standing, check_image, follow_image
 from safelight.ports.records import ImageFilter
@@ -28,31 +30,52 @@ from safelight.upkeep.delete import delete_image
 DEFAULT_PAGE = 50
 """Images in one page of a list, where the caller does not say."""
 
+Prefer = Annotated[str | None, HeaderParameter(name="prefer", description="`wait=N`: wait N seconds for news")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="if-none-match", description="The ETag that was seen last")]
+After = Annotated[str | None, QueryParameter(pattern=f"^{keys.ID}$", description="`next` of the page before")]
+
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 
 
-@get("/v1/images/{image_id:str}", tags=["5 Check"], summary="See how an image is coming along")
-async def check(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport] | Response[None]:
+@get(
+    "/v1/images/{image_id:str}",
+    tags=["5 Check"],
+    summary="See how an image is coming along",
+    responses={200: success(ImageReport, "How it stands"), 304: success(None, "Nothing changed")}
+    | problems(*REACHING, RequestInvalid),
+)
+async def check(
+    image_id: str,
+    request: ApiRequest,
+    parts: Parts,
+    read_token: ReadToken = None,
+    prefer: Prefer = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response[ImageReport] | Response[None]:
     """Answer at once, or with `Prefer: wait=N` as soon as the image is final, at the latest after N seconds.
 
     With `If-None-Match`, the wait ends at the first change, and 304 says that there was none.
     """
-    image = await _readable(image_id, request, parts)
-    seen = revision_in(request.headers.get("if-none-match"))
-    wait = min(_wanted_wait(request), parts.limits.max_wait)
+    image = await _readable(image_id, request, parts, read_token)
+    seen = revision_in(if_none_match)
+    wait = min(_wanted_wait(prefer), parts.limits.max_wait)
     with parts.metrics.step("check"):
         standing = await check_image(
             image.id, records=parts.records, signals=parts.signals, clock=parts.clock, at_most=wait, seen=seen
         )
-    if seen == standing.image.revision:
-        return Response(None, status_code=304, headers={"etag": etag(standing)})
-    return report_response(standing, parts)
+    return no_news_response(standing) if seen == standing.image.revision else report_response(standing, parts)
 
 
-@get("/v1/images/{image_id:str}/events", tags=["5 Check"], summary="Follow an image as server-sent events")
-async def events(image_id: str, request: ApiRequest, parts: Parts) -> ServerSentEvent:
+@get(
+    "/v1/images/{image_id:str}/events",
+    tags=["5 Check"],
+    summary="Follow an image as server-sent events",
+    responses={200: success(str, "Events, each with the JSON of CHECK", media_type="text/event-stream")}
+    | problems(*REACHING, RequestInvalid),
+)
+async def events(image_id: str, request: ApiRequest, parts: Parts, read_token: ReadToken = None) -> ServerSentEvent:
     """Send an event `image` with the report now and after every change, until the image is final."""
-    image = await _readable(image_id, request, parts)
+    image = await _readable(image_id, request, parts, read_token)
     return ServerSentEvent(_events(image, parts), headers={"cache-control": "no-store", "x-accel-buffering": "no"})
 
 
@@ -72,7 +95,12 @@ def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
     return ServerSentEventMessage(data=body, event="image", id=str(standing.image.revision))
 
 
-@get("/v1/images", tags=["Manage"], summary="List images, newest first")
+@get(
+    "/v1/images",
+    tags=["Manage"],
+    summary="List images, newest first",
+    responses=problems(errors.NotAuthenticated, errors.NotAllowed, RequestInvalid),
+)
 async def page(
     request: ApiRequest,
     parts: Parts,
@@ -81,13 +109,15 @@ async def page(
     owner: str | None = None,
     attached_type: str | None = None,
     attached_id: str | None = None,
-    after: str | None = None,
-    limit: Annotated[int, Parameter(ge=1)] = DEFAULT_PAGE,
+    after: After = None,
+    limit: Annotated[int, QueryParameter(ge=1, description="Most images in the page; the server has a limit, too")] = (
+        DEFAULT_PAGE
+    ),
 ) -> PageOut:
     """Return one page. `next` is the `after` of the following one, and null on the last."""
     caller = await caller_of(request, parts)
     caller.needs(Scope.READ, "list images")
-    attached = Attachment(attached_type, attached_id) if attached_type and attached_id else None
+    attached = _attached(attached_type, attached_id)
     limit = min(limit, parts.limits.max_page)
     async with parts.records.reading() as snapshot:
         images = await snapshot.page(
@@ -101,7 +131,12 @@ async def page(
     return PageOut(reports, next=shown[-1].id if len(images) > limit else None)
 
 
-@delete("/v1/images/{image_id:str}", tags=["Manage"], summary="Delete an image, or cancel an upload")
+@delete(
+    "/v1/images/{image_id:str}",
+    tags=["Manage"],
+    summary="Delete an image, or cancel an upload",
+    responses=problems(*REACHING, errors.ImageGone, WrongState),
+)
 async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
     """Hide the image at once and purge its bytes in the background. A write token may do this until it is final."""
     caller = await caller_of(request, parts)
@@ -113,8 +148,6 @@ async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
         purposes=(Purpose.WRITE,),
         action="delete images",
     )
-    if caller.token is not None and image.state in FINAL:
-        raise WrongState(image_id=image.id, state=image.state)
     with parts.metrics.step("delete"):
         await delete_image(
             image,
@@ -124,10 +157,17 @@ async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
             clock=parts.clock,
             ids=parts.ids,
             told=parts.told,
+            spares_final=caller.token is not None,
         )
 
 
-@post("/v1/images/{image_id:str}/reprocess", status_code=202, tags=["Manage"], summary="Render what is stale")
+@post(
+    "/v1/images/{image_id:str}/reprocess",
+    status_code=202,
+    tags=["Manage"],
+    summary="Render what is stale",
+    responses=problems(errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, WrongState),
+)
 async def reprocess(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
     """Queue the rendering of what is missing or was declared otherwise. The image stays as it is meanwhile."""
     caller = await caller_of(request, parts)
@@ -135,14 +175,25 @@ async def reprocess(image_id: str, request: ApiRequest, parts: Parts) -> Respons
     standing = await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
     if standing.image.state is not State.READY:
         raise WrongState(image_id=image_id, state=standing.image.state)
+    if not standing.image.original_kept:
+        raise WrongState(image_id=image_id, state=f"{State.READY} without its original")
     async with parts.records.transaction() as tx:
         await tx.enqueue(ReprocessImage(standing.image.id))
     return report_response(standing, parts, status=202)
 
 
-async def _readable(image_id: str, request: ApiRequest, parts: Parts) -> Image:
+def _attached(attached_type: str | None, attached_id: str | None) -> Attachment | None:
+    """Return what both parameters name. One alone would seem to restrict the list, and would not."""
+    if attached_type and attached_id:
+        return Attachment(attached_type, attached_id)
+    if attached_type is None and attached_id is None:
+        return None
+    raise RequestInvalid(reason="attached_type and attached_id: give both, or neither")
+
+
+async def _readable(image_id: str, request: ApiRequest, parts: Parts, read_token: str | None) -> Image:
     return await reach_image(
-        await caller_of(request, parts),
+        await caller_of(request, parts, read_token),
         ImageId(image_id),
         parts,
         scope=Scope.READ,
@@ -151,6 +202,6 @@ async def _readable(image_id: str, request: ApiRequest, parts: Parts) -> Image:
     )
 
 
-def _wanted_wait(request: ApiRequest) -> timedelta:
-    match = _WAIT.search(request.headers.get("prefer", ""))
+def _wanted_wait(prefer: str | None) -> timedelta:
+    match = _WAIT.search(prefer or "")
     return timedelta(seconds=int(match[1])) if match else timedelta(0)

@@ -1,13 +1,13 @@
 """Health, metrics and the documentation of the API itself."""
 
 import asyncio
-from typing import Any
 
-import msgspec
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import MediaType, Response, get
 
 from safelight.domain.errors import Busy, DiskFull
+from safelight.http.auth import ApiRequest
 from safelight.http.docs_page import docs_page
+from safelight.http.openapi import openapi_document, openapi_schema, problems, success
 from safelight.http.parts import Parts
 
 READY_WITHIN_S = 5.0
@@ -17,13 +17,13 @@ DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none
 """The page has a style sheet of its own and nothing else."""
 
 
-@get("/healthz", tags=["Operate"], summary="Is the process alive?", security=[])
+@get("/healthz", tags=["Operate"], summary="Is the process alive?", security=[], responses=problems())
 async def alive() -> dict[str, str]:
     """Answer while the process can answer at all."""
     return {"status": "ok"}
 
 
-@get("/readyz", tags=["Operate"], summary="Can it serve?", security=[])
+@get("/readyz", tags=["Operate"], summary="Can it serve?", security=[], responses=problems(DiskFull))
 async def ready(parts: Parts) -> dict[str, str]:
     """Answer 200 where the database answers and there is room for uploads, else 503 or 507."""
     try:
@@ -37,25 +37,26 @@ async def ready(parts: Parts) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@get("/metrics", tags=["Operate"], summary="Measurements for Prometheus", security=[], media_type=MediaType.TEXT)
+@get(
+    "/metrics",
+    tags=["Operate"],
+    summary="Measurements for Prometheus",
+    security=[],
+    responses={200: success(str, "Metrics", media_type="text/plain")} | problems(),
+)
 async def metrics(parts: Parts) -> Response[bytes]:
     """Return steps, bytes, latencies and levels in the Prometheus text format."""
     return Response(parts.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def openapi(request: ApiRequest) -> Response[bytes]:
     """Return the OpenAPI document."""
     return Response(openapi_document(request.app), media_type=MediaType.JSON)
 
 
 @get("/docs", include_in_schema=False)
-async def docs(request: Request[Any, Any, Any]) -> Response[str]:
+async def docs(request: ApiRequest) -> Response[str]:
     """Return the OpenAPI document as a page to read."""
-    page = docs_page(request.app.openapi_schema.to_schema())
+    page = docs_page(openapi_schema(request.app))
     return Response(page, media_type=MediaType.HTML, headers={"content-security-policy": DOCS_CSP})
-
-
-def openapi_document(app: Litestar) -> bytes:
-    """Return the OpenAPI document, laid out to be read and compared."""
-    return msgspec.json.format(msgspec.json.encode(app.openapi_schema.to_schema()), indent=2) + b"\n"

@@ -21,15 +21,18 @@ def report_of(standing: Standing, parts: Parts) -> ImageReport:
 
 def report_response(standing: Standing, parts: Parts, *, status: int = 200) -> Response[ImageReport]:
     """Return the answer to CHECK."""
-    headers = {"etag": etag(standing), "cache-control": "private, no-cache"}
-    if not standing.is_final:
-        headers["retry-after"] = str(RETRY_AFTER_S)
-    return Response(report_of(standing, parts), status_code=status, headers=headers)
+    return Response(report_of(standing, parts), status_code=status, headers=_headers(standing))
 
 
-def etag(standing: Standing) -> str:
-    """Return the ETag: weak, because URLs in the report may differ between two answers of one revision."""
-    return f'W/"r{standing.image.revision}"'
+def no_news_response(standing: Standing) -> Response[None]:
+    """Return the answer to a CHECK whose caller has seen this revision."""
+    return Response(None, status_code=304, headers=_headers(standing))
+
+
+def _headers(standing: Standing) -> dict[str, str]:
+    """Return what caches and pollers go by. The ETag is weak: a setting can change URLs within one revision."""
+    headers = {"etag": f'W/"r{standing.image.revision}"', "cache-control": "private, no-cache"}
+    return headers if standing.is_final else headers | {"retry-after": str(RETRY_AFTER_S)}
 
 
 def revision_in(if_none_match: str | None) -> int | None:

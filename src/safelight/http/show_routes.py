@@ -1,16 +1,19 @@
 """Kinds, and the way from an image to a rendition."""
 
+import re
 from typing import Annotated, TypeVar
 
 from litestar import Response, get
-from litestar.params import Parameter, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 
+from safelight.domain import errors
 from safelight.domain.errors import ImageNotFound, NotAuthenticated
 from safelight.domain.formats import CONTENT_TYPES, OutputFormat
 from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import NOBODY, Scope
-from safelight.http.auth import ApiRequest, caller_of, find_image, reach_image
+from safelight.http.auth import ApiRequest, ReadToken, caller_of, find_image, reach_image
+from safelight.http.openapi import REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.wire import KindOut, KindsOut
 from safelight.journey.deliver import Wish, show_variant
@@ -24,36 +27,65 @@ ASKED_FOR = (OutputFormat.AVIF, OutputFormat.WEBP, OutputFormat.JPEG, OutputForm
 SAFE = (OutputFormat.JPEG, OutputFormat.PNG, OutputFormat.WEBP, OutputFormat.AVIF)
 """Best known first, for readers that take anything and so have said nothing."""
 
+REDIRECT_MAX_AGE_S = 60
+"""A rendition that suits better may be finished a moment later."""
+
+_UNWANTED = re.compile(r"(?:^|;)\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)")
+"""RFC 9110, 12.4.2: a weight of 0 means "not acceptable"."""
+
 Out = TypeVar("Out")
 
 
-@get("/v1/kinds", tags=["Rules"], summary="List the kinds")
+@get("/v1/kinds", tags=["Rules"], summary="List the kinds", security=[], responses=problems())
 async def kinds(parts: Parts) -> Response[KindsOut]:
     """Return every kind: what it accepts, and its variants."""
     return _cached(KindsOut([KindOut.of(kind) for kind in parts.kinds.values()]))
 
 
-@get("/v1/kinds/{kind:str}", tags=["Rules"], summary="See what a kind accepts")
+@get(
+    "/v1/kinds/{kind:str}",
+    tags=["Rules"],
+    summary="See what a kind accepts",
+    security=[],
+    responses=problems(errors.UnknownKind),
+)
 async def one_kind(kind: str, parts: Parts) -> Response[KindOut]:
     """Return what is accepted, and which variants are made."""
     return _cached(KindOut.of(parts.kinds[kind]))
 
 
-@get("/v1/images/{image_id:str}/variants/{variant:str}", tags=["6 Show"], summary="Go to a rendition")
+@get(
+    "/v1/images/{image_id:str}/variants/{variant:str}",
+    status_code=302,
+    tags=["6 Show"],
+    summary="Go to a rendition",
+    responses=problems(
+        *REACHING,
+        errors.ImageGone,
+        errors.ImageNotReady,
+        errors.UnknownVariant,
+        errors.UnknownKind,
+        errors.RequestInvalid,
+    ),
+)
 async def show(
     image_id: str,
     variant: str,
     request: ApiRequest,
     parts: Parts,
-    width: Annotated[int | None, Parameter(ge=1)] = None,
-    wanted_format: Annotated[OutputFormat | None, QueryParameter(name="format")] = None,
+    read_token: ReadToken = None,
+    width: Annotated[int | None, QueryParameter(ge=1, description="Room for the image, in pixels")] = None,
+    wanted_format: Annotated[
+        OutputFormat | None, QueryParameter(name="format", description="This format, and no other")
+    ] = None,
+    accept: Annotated[str | None, HeaderParameter(name="accept", description="Formats that can be shown")] = None,
 ) -> Response[None]:
     """Redirect to the rendition: of `format`, or else by `Accept`; `width` or wider, or else the widest.
 
     Anybody may see a public image; a protected one needs its read token, in the header or as `?read_token=`.
     """
-    image = await _showable(ImageId(image_id), request, parts)
-    wish = Wish(variant, [wanted_format] if wanted_format else acceptable(request.headers.get("accept")), width)
+    image = await _showable(ImageId(image_id), request, parts, read_token)
+    wish = Wish(variant, [wanted_format] if wanted_format else acceptable(accept), width)
     with parts.metrics.step("show"):
         url = await show_variant(
             image,
@@ -64,22 +96,37 @@ async def show(
             clock=parts.clock,
             bucket=parts.limits.download_bucket,
         )
-    caching = "public, max-age=60" if image.public else "private, max-age=60"
-    headers = {"location": url, "cache-control": caching, "vary": "accept", "referrer-policy": "no-referrer"}
-    return Response(None, status_code=302, headers=headers)
+    headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
+    return Response(None, status_code=302, headers=headers | {"referrer-policy": "no-referrer"})
 
 
 def acceptable(accept: str | None) -> list[OutputFormat]:
-    """Return the output formats in the order in which a reader with this `Accept` should be offered them."""
-    offered = {part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")}
-    named = [fmt for fmt in ASKED_FOR if CONTENT_TYPES[fmt] in offered]
-    anything = not offered.isdisjoint({"*/*", "image/*"})
-    return list(dict.fromkeys([*named, *(SAFE if anything or not named else ())]))
+    """Return the output formats in the order in which a reader with this `Accept` should be offered them.
+
+    What it names comes first, what it will not have (`q=0`) not at all, and then what everything can show: an image in
+    another format is better than none (RFC 9110, 12.4.1).
+    """
+    offered = dict(_preference(part) for part in (accept or "*/*").lower().split(","))
+    named = [fmt for fmt in ASKED_FOR if offered.get(CONTENT_TYPES[fmt])]
+    refused = {fmt for fmt in ASKED_FOR if offered.get(CONTENT_TYPES[fmt]) is False}
+    return [fmt for fmt in dict.fromkeys((*named, *SAFE)) if fmt not in refused]
 
 
-async def _showable(image_id: ImageId, request: ApiRequest, parts: Parts) -> Image:
+def _preference(part: str) -> tuple[str, bool]:
+    """Return a media type of an `Accept`, and whether it is wanted at all."""
+    media_type, _, parameters = part.partition(";")
+    return media_type.strip(), not _UNWANTED.search(parameters)
+
+
+def _caching(image: Image, parts: Parts) -> str:
+    """Return how long to go by a redirect: never for longer than the signed URL is good to which it leads."""
+    seconds = min(REDIRECT_MAX_AGE_S, int(parts.limits.download_bucket.total_seconds()))
+    return f"public, max-age={REDIRECT_MAX_AGE_S}" if image.public else f"private, max-age={seconds}"
+
+
+async def _showable(image_id: ImageId, request: ApiRequest, parts: Parts, read_token: str | None) -> Image:
     """Return the image, if it is public or the caller may read it. Nobody learns which protected images there are."""
-    caller = await caller_of(request, parts)
+    caller = await caller_of(request, parts, read_token)
     try:
         image = await find_image(image_id, parts)
     except ImageNotFound:

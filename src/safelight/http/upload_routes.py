@@ -2,12 +2,14 @@
 
 from litestar import Response, post
 
+from safelight.domain import errors
 from safelight.domain.errors import NotAuthenticated
 from safelight.domain.image import Image, ImageId
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
 from safelight.http.auth import ApiRequest, Caller, caller_of, reach_image
+from safelight.http.openapi import BODY, REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.reports import report_response
 from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn
@@ -18,8 +20,26 @@ from safelight.journey.resign import resign_upload
 
 BY_WRITE_TOKEN = (Purpose.WRITE,)
 
+SECRET = {"cache-control": "no-store"}
+"""For answers that hold tokens."""
 
-@post("/v1/images", tags=["1 Request"], summary="Ask to upload an image", raises=[])
+
+@post(
+    "/v1/images",
+    tags=["1 Request"],
+    summary="Ask to upload an image",
+    responses=problems(
+        *BODY,
+        errors.NotAuthenticated,
+        errors.NotAllowed,
+        errors.UnknownKind,
+        errors.EmptyFile,
+        errors.TooLarge,
+        errors.TypeNotAccepted,
+        errors.UnsupportedTransport,
+        errors.DiskFull,
+    ),
+)
 async def request(data: UploadRequestIn, request: ApiRequest, parts: Parts) -> Response[RequestedOut]:
     """Create a record and get a signed upload URL, a write token and a read token. No byte of the file goes here."""
     caller = await caller_of(request, parts)
@@ -44,29 +64,44 @@ async def request(data: UploadRequestIn, request: ApiRequest, parts: Parts) -> R
         expires_at=image.expires_at,
         upload=UploadOut.of(upload),
     )
-    return Response(requested, status_code=201, headers={"location": parts.links.image(image.id)})
+    return Response(requested, status_code=201, headers=SECRET | {"location": parts.links.image(image.id)})
 
 
-@post("/v1/images/{image_id:str}/upload", status_code=200, tags=["1 Request"], summary="Get a fresh upload URL")
+@post(
+    "/v1/images/{image_id:str}/upload",
+    status_code=200,
+    tags=["1 Request"],
+    summary="Get a fresh upload URL",
+    responses=problems(
+        *BODY, *REACHING, errors.ImageGone, errors.WrongState, errors.TooManyAttempts, errors.UnsupportedTransport
+    ),
+)
 async def resign(
     image_id: str, request: ApiRequest, parts: Parts, data: ResignIn | None = None
 ) -> Response[ResignedOut]:
     """Sign the upload again, for a client whose URL has ended or whose upload broke off."""
     caller, image = await _writable(image_id, request, parts, "upload this image")
-    upload = await resign_upload(
-        image,
-        caller.origin,
-        records=parts.records,
-        signer=parts.signer,
-        clock=parts.clock,
-        ttl=parts.rules.upload_ttl,
-        max_attempts=parts.limits.max_upload_attempts,
-        transport=(data or ResignIn()).transport,
-    )
-    return Response(ResignedOut(UploadOut.of(upload)), status_code=200)
+    with parts.metrics.step("resign"):
+        upload = await resign_upload(
+            image,
+            caller.origin,
+            records=parts.records,
+            signer=parts.signer,
+            clock=parts.clock,
+            ttl=parts.rules.upload_ttl,
+            max_attempts=parts.limits.max_upload_attempts,
+            transport=(data or ResignIn()).transport,
+        )
+    return Response(ResignedOut(UploadOut.of(upload)), status_code=200, headers=SECRET)
 
 
-@post("/v1/images/{image_id:str}/confirm", status_code=202, tags=["3 Confirm"], summary="Say that the bytes are there")
+@post(
+    "/v1/images/{image_id:str}/confirm",
+    status_code=202,
+    tags=["3 Confirm"],
+    summary="Say that the bytes are there",
+    responses=problems(*REACHING, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
+)
 async def confirm(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
     """Queue the image for processing, if its bytes have come. Saying it again changes nothing."""
     caller, image = await _writable(image_id, request, parts, "confirm this image")

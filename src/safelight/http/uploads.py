@@ -22,6 +22,7 @@ from safelight.http.asgi import Receive, Scope, Send, answer, content_length, he
 from safelight.http.body import Pace, paced
 from safelight.http.cors import origin_headers, preflight_headers
 from safelight.http.problems import http_problem
+from safelight.http.request_id import request_id_of
 from safelight.journey.upload import upload_image
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import IncomingStore
@@ -51,7 +52,10 @@ class Uploads:
             case "OPTIONS":
                 await answer(send, 204, preflight_headers(scope, self._allowed_origins, methods="PUT, POST"))
             case _:
-                refusal = http_problem(405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS})
+                request_id = request_id_of(scope)
+                refusal = http_problem(
+                    405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS}, request_id=request_id
+                )
                 await answer(send, refusal.status, refusal.headers, refusal.body)
 
     async def _put(self, scope: Scope, receive: Receive, send: Send) -> None:

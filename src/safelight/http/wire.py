@@ -1,19 +1,24 @@
 """The JSON that comes in and goes out, parsed at the edge: past here no dict travels."""
 
+import base64
+import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from safelight.domain.errors import RequestInvalid
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, State
 from safelight.domain.kind import Kind
 from safelight.domain.report import ImageReport
 from safelight.journey.request import UploadRequest
 from safelight.ports.object_store import SignedUpload
 
-Word = Annotated[str, Meta(min_length=1, max_length=200)]
-"""A name that the application gives to something of its own."""
+Word = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000]*$")]
+"""A name that the application gives to something of its own. No database keeps a character 0."""
+
+DIGEST_BYTES = {ChecksumAlgorithm.CRC32C: 4, ChecksumAlgorithm.SHA256: 32}
 
 
 class AttachmentIn(Struct, forbid_unknown_fields=True, frozen=True):
@@ -27,7 +32,17 @@ class ChecksumIn(Struct, forbid_unknown_fields=True, frozen=True):
     """A checksum of the file: `value` is base64 of the big-endian digest."""
 
     algorithm: ChecksumAlgorithm
-    value: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{6,43}={0,2}$")]
+    value: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{6,43}={1,2}$")]
+
+    def parsed(self) -> Checksum:
+        """Return the domain's words for it. Raises RequestInvalid where it cannot be that of any file."""
+        try:
+            digest = base64.b64decode(self.value, validate=True)
+        except binascii.Error:
+            digest = b""
+        if len(digest) != DIGEST_BYTES[self.algorithm] or base64.b64encode(digest).decode() != self.value:
+            raise RequestInvalid(reason=f"checksum: the value is not base64 of a {self.algorithm}")
+        return Checksum(self.algorithm, self.value)
 
 
 class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
@@ -43,13 +58,13 @@ class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
     owner: Word | None = None
 
     def parsed(self) -> UploadRequest:
-        """Return the domain's words for it."""
+        """Return the domain's words for it. Raises RequestInvalid."""
         return UploadRequest(
             kind=self.kind,
             filename=self.filename,
             content_type=self.content_type,
             bytes=self.size,
-            checksum=Checksum(self.checksum.algorithm, self.checksum.value) if self.checksum else None,
+            checksum=self.checksum.parsed() if self.checksum else None,
             attach=Attachment(self.attach.type, self.attach.id) if self.attach else None,
             transport=self.transport,
         )

@@ -64,13 +64,13 @@ async def send_webhook(
     again = persistence.backoff.after(attempts, now=now)
     over = error is None or again > delivery.created_at + persistence.lasts
     async with records.transaction() as tx:
-        await tx.note_delivery(
+        noted = await tx.note_delivery(
             delivery.id,
             attempts=attempts,
             next_attempt_at=again,
             settled_at=now if over else None,
             last_error=error,
         )
-        if not over:
+        if noted and not over:
             await tx.enqueue(SendWebhook(delivery.id), run_at=again)
     return error is None

@@ -45,7 +45,7 @@ async def show_variant(
         stored = [r for r in await snapshot.renditions(image.id) if r.variant == wish.variant]
     chosen = choose(stored, wish) if image.state in SHOWN else None
     if chosen is None:
-        _see_that_it_is_declared(image, wish.variant, kinds)
+        _see_that_it_is_declared(image, wish, kinds)
         raise ImageNotReady(image_id=image.id, state=image.state)
 
     key = keys.rendition(chosen, public=image.public)
@@ -64,7 +64,12 @@ def choose(stored: Sequence[Rendition], wish: Wish) -> Rendition | None:
     return None
 
 
-def _see_that_it_is_declared(image: Image, variant: str, kinds: Kinds) -> None:
+def _see_that_it_is_declared(image: Image, wish: Wish, kinds: Kinds) -> None:
+    """Raise UnknownVariant where waiting cannot help: the kind makes no such variant, or not in these formats."""
     declared = kinds[image.kind].variants
-    if variant not in declared:
-        raise UnknownVariant(kind=image.kind, variant=variant, known=", ".join(declared))
+    if wish.variant not in declared:
+        raise UnknownVariant(kind=image.kind, variant=wish.variant, known=", ".join(declared))
+    formats = declared[wish.variant].formats
+    if not set(wish.formats) & set(formats):
+        asked = f"{wish.variant} as {' or '.join(wish.formats)}"
+        raise UnknownVariant(kind=image.kind, variant=asked, known=f"{wish.variant} as {' or '.join(formats)}")

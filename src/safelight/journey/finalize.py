@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from safelight.domain.errors import SENTENCES
-from safelight.domain.events import Action, Delivery, Origin
+from safelight.domain.events import TOLD, Action, Delivery, Origin
 from safelight.domain.image import Ending, Image, State
 from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
@@ -58,11 +58,12 @@ async def finalize_image(
         await tx.move(image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes)
         if verdict.state is State.UPLOADED:
             await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
-            return verdict.state
-        await tx.audit(Origin(SYSTEM).event(ACTIONS[verdict.state], at=now, image_id=image.id, result=verdict.result))
+        else:
+            action = ACTIONS[verdict.state]
+            await tx.audit(Origin(SYSTEM).event(action, at=now, image_id=image.id, result=verdict.result))
         if verdict.state is State.REJECTED:
             await tx.enqueue(PurgeImage(image.id))
-        if told:
+        if told and verdict.state in TOLD:
             owed = Delivery.owed(DeliveryId(ids.new()), image.id, verdict.state, at=now)
             await tx.add_delivery(owed)
             await tx.enqueue(SendWebhook(owed.id))

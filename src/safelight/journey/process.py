@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain import keys
@@ -18,6 +19,14 @@ from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
 from safelight.ports.signals import Signals
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long one worker may have an image, and after how many an image is not given to another."""
+
+    lease: timedelta
+    max_attempts: int
+
+
 async def process_image(
     image_id: ImageId,
     *,
@@ -27,37 +36,45 @@ async def process_image(
     renderer: Renderer,
     signals: Signals,
     clock: Clock,
-    lease: timedelta,
+    terms: Terms,
 ) -> tuple[Image, Outcome] | None:
     """Return the image as it was taken and how its processing ended; None where there is nothing to do.
 
     It ends within the lease. Every write is fenced by the attempt: a worker that lost the image to
-    another raises WrongState at its next write.
+    another raises WrongState at its next write. An image that so many workers took and never ended is not touched
+    again: it may be what ended them.
     """
-    image = await _take(image_id, records, clock, lease)
+    known = await _known(image_id, records)
+    image = await _take(known, records, clock, terms.lease)
     if image is None:
         return None
+    if known.state is State.PROCESSING and known.attempt >= terms.max_attempts:
+        return image, Broken("worker_lost", f"{known.attempt} workers took the image and did not come to an end")
     work = _Work(image, records, objects, signals)
     try:
-        async with asyncio.timeout(lease.total_seconds()):
+        async with asyncio.timeout(terms.lease.total_seconds()):
             return image, await work.render(kinds[image.kind], renderer)
     except ImageRejected as rejected:
         return image, Spoilt(rejected.reason)
     except (Ours, UnknownKind) as error:
         return image, Broken(error.code, str(error))
     except TimeoutError:
-        return image, Broken("processing_timeout", f"processing took longer than {lease}")
+        return image, Broken("processing_timeout", f"processing took longer than {terms.lease}")
 
 
-async def _take(image_id: ImageId, records: Records, clock: Clock, lease: timedelta) -> Image | None:
+async def _known(image_id: ImageId, records: Records) -> Image:
+    async with records.reading() as snapshot:
+        return await snapshot.image(image_id)
+
+
+async def _take(known: Image, records: Records, clock: Clock, lease: timedelta) -> Image | None:
+    """Take the image, if it waits for a worker or its last one is past its lease."""
     now = clock.now()
+    abandoned = known.state is State.PROCESSING and known.lease_until is not None and known.lease_until <= now
+    if not (known.state is State.UPLOADED or abandoned):
+        return None
     async with records.transaction() as tx:
-        image = await tx.image(image_id)
-        waits = image.state is State.UPLOADED
-        abandoned = image.state is State.PROCESSING and image.lease_until is not None and image.lease_until <= now
-        if not (waits or abandoned):
-            return None
-        return await tx.take(image, now=State.PROCESSING, lease_until=now + lease)
+        return await tx.take(known, now=State.PROCESSING, lease_until=now + lease)
 
 
 class _Work:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from safelight.domain import filename, keys
 from safelight.domain.errors import DiskFull, EmptyFile, NotAllowed, TooLarge, TypeNotAccepted
 from safelight.domain.events import Action, Origin
+from safelight.domain.formats import media_type
 from safelight.domain.image import Attachment, Checksum, Image, ImageId, NewImage
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.policy import may_upload
@@ -67,7 +68,7 @@ async def request_upload(
         owner=origin.who.id,
         attached_to=wanted.attach,
         filename=filename.clean(wanted.filename),
-        declared_type=wanted.content_type,
+        declared_type=media_type(wanted.content_type),
         declared_bytes=wanted.bytes,
         checksum=wanted.checksum,
         created_at=now,

@@ -26,24 +26,33 @@ async def resign_upload(
 
     Raises ImageGone, WrongState, TooManyAttempts, UnsupportedTransport.
     """
+    while True:
+        _see_that_it_may_come(image, max_attempts)
+        now = clock.now()
+        attempt = image.upload_attempt + 1
+        upload = signer.sign_upload(
+            keys.incoming_of(image, attempt),
+            declared_bytes=image.declared_bytes,
+            content_type=image.declared_type,
+            checksum=image.checksum,
+            expires_at=now + ttl,
+            transport=transport,
+        )
+        try:
+            async with records.transaction() as tx:
+                await tx.resign(image.id, upload_attempt=attempt, expires_at=upload.expires_at)
+                await tx.audit(origin.event(Action.RESIGNED, at=now, image_id=image.id))
+        except WrongState:  # signed, confirmed or deleted by another call at this very moment
+            async with records.reading() as snapshot:
+                image = await snapshot.image(image.id)
+        else:
+            return upload
+
+
+def _see_that_it_may_come(image: Image, max_attempts: int) -> None:
     if image.state in GONE:
         raise ImageGone(image_id=image.id, state=image.state)
     if image.state is not State.REQUESTED:
         raise WrongState(image_id=image.id, state=image.state)
     if image.upload_attempt >= max_attempts:
         raise TooManyAttempts(allowed=max_attempts)
-
-    now = clock.now()
-    attempt = image.upload_attempt + 1
-    upload = signer.sign_upload(
-        keys.incoming_of(image, attempt),
-        declared_bytes=image.declared_bytes,
-        content_type=image.declared_type,
-        checksum=image.checksum,
-        expires_at=now + ttl,
-        transport=transport,
-    )
-    async with records.transaction() as tx:
-        await tx.resign(image.id, upload_attempt=attempt, expires_at=upload.expires_at)
-        await tx.audit(origin.event(Action.RESIGNED, at=now, image_id=image.id))
-    return upload

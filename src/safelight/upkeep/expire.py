@@ -25,7 +25,7 @@ async def expire_image(
     Bytes that came are confirmed on the client's behalf. Where none came, the image expires once `grace`, the longest
     time that an upload may take, has passed as well.
     """
-    origin = Origin(SYSTEM)
+    origin, now = Origin(SYSTEM), clock.now()  # now, before the look: what comes after it is not missed
     try:
         confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
     except (NothingUploaded, SizeDiffers):
@@ -33,10 +33,9 @@ async def expire_image(
     else:
         return confirmed.state
 
-    now = clock.now()
     try:
         async with records.transaction() as tx:
-            too_late = image.expires_at + grace
+            too_late = (await tx.image(image.id)).expires_at + grace  # by now the upload may be signed again
             if now < too_late:
                 await tx.postpone(image.id, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED

@@ -10,7 +10,6 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import Image, Rendition, State
-from safelight.domain.keys import Key
 from safelight.domain.kind import Kind
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock
@@ -18,6 +17,9 @@ from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
 from safelight.ports.signals import Signals
+
+Form = tuple[str, str, str, int]
+"""What tells one rendition of an image from another: variant, fingerprint, format and width in pixels."""
 
 
 class Which(StrEnum):
@@ -38,13 +40,7 @@ def variants_to_render(image: Image, stored: Collection[Rendition], kind: Kind, 
         return frozenset(kind.variants)
     if which is Which.MISSING:
         return frozenset(kind.variants) - {rendition.variant for rendition in stored}
-    present = {(r.variant, r.fingerprint, r.format, r.width) for r in stored}
-    planned = plan(kind.variants, Size(image.verified.width, image.verified.height))
-    return frozenset(
-        p.variant
-        for p in planned
-        if (p.variant, kind.variants[p.variant].fingerprint, p.format, p.size.width) not in present
-    )
+    return _lacking(image, stored, kind)
 
 
 async def reprocess_image(
@@ -78,7 +74,7 @@ async def reprocess_image(
     async with records.transaction() as tx:
         for rendition in made:
             await tx.add_rendition(rendition, attempt=image.attempt)
-        stale = _stale(await tx.renditions(image.id), kind, wanted, made)
+        stale = _stale(image, await tx.renditions(image.id), kind)
         await tx.drop_renditions(image.id, stale)
         await tx.audit(
             Origin(SYSTEM).event(Action.REPROCESSED, at=clock.now(), image_id=image.id, result=f"{len(made)} made")
@@ -114,13 +110,27 @@ async def _render(
     return made
 
 
-def _stale(
-    stored: Sequence[Rendition], kind: Kind, rendered: Collection[str], made: Collection[Rendition]
-) -> list[Rendition]:
-    """Return what is stored of variants that are declared no more, or that were just made otherwise."""
-    fresh = {_object(rendition) for rendition in made}
-    return [r for r in stored if r.variant not in kind.variants or (r.variant in rendered and _object(r) not in fresh)]
+def _stale(image: Image, stored: Sequence[Rendition], kind: Kind) -> list[Rendition]:
+    """Return what is stored of variants that are declared no more, or whose present form is stored as well."""
+    unfinished = _lacking(image, stored, kind)
+    planned = _planned(image, kind)
+    return [r for r in stored if r.variant not in unfinished and _form(r) not in planned]
 
 
-def _object(rendition: Rendition) -> Key:
-    return keys.rendition(rendition, public=False)
+def _lacking(image: Image, stored: Collection[Rendition], kind: Kind) -> frozenset[str]:
+    """Return the names of the variants of which something is not stored as it is declared now."""
+    return frozenset(name for name, *_ in _planned(image, kind) - {_form(rendition) for rendition in stored})
+
+
+def _planned(image: Image, kind: Kind) -> set[Form]:
+    """Return every rendition that the kind plans for the image now."""
+    if image.verified is None:
+        return set()
+    size = Size(image.verified.width, image.verified.height)
+    return {
+        (p.variant, kind.variants[p.variant].fingerprint, p.format, p.size.width) for p in plan(kind.variants, size)
+    }
+
+
+def _form(rendition: Rendition) -> Form:
+    return (rendition.variant, rendition.fingerprint, rendition.format, rendition.width)

@@ -12,7 +12,7 @@ from safelight.domain.kind import Kinds
 from safelight.domain.urls import Links
 from safelight.journey.announce import Persistence, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
-from safelight.journey.process import process_image
+from safelight.journey.process import Terms, process_image
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.metrics import Metrics
 from safelight.ports.notifier import Notifier
@@ -76,7 +76,7 @@ class Handlers:
                     renderer=parts.renderer,
                     signals=parts.signals,
                     clock=parts.clock,
-                    lease=parts.lease,
+                    terms=Terms(parts.lease, parts.retries.max_attempts),
                 )
             if processed is None:
                 return

@@ -34,7 +34,7 @@ class OpenFile:
         """See `OpenObject.read`."""
         if self._whole or offset + count <= len(self._first):
             return self._first[offset : offset + count]
-        with storage_errors(self.stored.key):
+        with self._threads.timed("read"), storage_errors(self.stored.key):
             return await self._threads.run(self._read, offset, count)
 
     async def close(self) -> None:

@@ -148,7 +148,8 @@ class DiskSink:
             await self.abort()
             raise BodyTooShort(received=self._received, declared=self._declared_bytes)
         self._ended = True
-        return await self._threads.run(self._file.finish, self._held)
+        with self._threads.timed("receive"):
+            return await self._threads.run(self._file.finish, self._held)
 
     async def abort(self) -> None:
         """See `Sink.abort`."""
