@@ -1,0 +1,65 @@
+"""`safelight reprocess`: what it is asked for, and failed images that are sent round again."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from click.testing import Result
+
+from safelight.apps.data_folder import records_in
+from safelight.domain.image import Ending, Image, State
+from safelight.ports.records import Changes
+from safelight.testing.samples import new_image
+
+Run = Callable[..., Result]
+
+
+def test_only_one_choice_of_variants_is_taken(run: Run, data: Path) -> None:
+    refused = run("reprocess", "--kind", "photo", "--all", "--missing", "--data", data)
+
+    assert refused.exit_code == 2
+    assert "only one of" in refused.stderr
+
+
+def test_a_kind_that_is_not_declared_is_told_with_those_that_are(run: Run, data: Path) -> None:
+    refused = run("reprocess", "--kind", "avatar", "--data", data)
+
+    assert refused.exit_code == 1
+    assert "photo, private-photo" in refused.stderr
+
+
+def test_without_images_there_is_nothing_to_do(run: Run, data: Path) -> None:
+    done = run("reprocess", "--kind", "photo", "--data", data)
+
+    assert done.exit_code == 0
+    assert "0 images to render" in done.stdout
+
+
+def test_failed_images_are_sent_round_again(run: Run, data: Path) -> None:
+    asyncio.run(_plant_failed(data))
+
+    told = run("reprocess", "--kind", "photo", "--failed", "--dry-run", "--data", data)
+    before = asyncio.run(_only_image(data))
+    done = run("reprocess", "--kind", "photo", "--failed", "--data", data)
+    after = asyncio.run(_only_image(data))
+
+    assert "1 failed images would be queued again" in told.stdout
+    assert before.state is State.FAILED
+    assert done.exit_code == 0
+    assert after.state is State.UPLOADED
+
+
+async def _plant_failed(data: Path) -> None:
+    now = datetime.now(UTC)
+    new = new_image(kind="photo", created_at=now, expires_at=now + timedelta(minutes=15))
+    async with records_in(data) as records, records.transaction() as tx:
+        await tx.add(new)
+        await tx.move(new.id, was=State.REQUESTED, now=State.UPLOADED)
+        failed = Changes(ending=Ending("storage_failed", "It did not work."))
+        await tx.move(new.id, was=State.UPLOADED, now=State.FAILED, changes=failed)
+
+
+async def _only_image(data: Path) -> Image:
+    async with records_in(data) as records, records.reading() as snapshot:
+        return await snapshot.image(new_image().id)
