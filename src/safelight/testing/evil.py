@@ -26,6 +26,9 @@ from safelight.testing import crafted
 
 COMMAND = (sys.executable, "-I", "-B", "-m", "safelight.testing.evil")
 
+FOREIGN_VARIABLE = "SAFELIGHT_BOOTSTRAP_KEY"
+"""A variable that a worker may have, and a child must not."""
+
 HEADER = Header(InputFormat.PNG, 8, 8, 1)
 LOOK = Look("AAAAAAAA", "#000000")
 
@@ -166,6 +169,7 @@ def explore(recipe: Recipe, tell: Tell) -> None:
         lambda: os.dup(0),
         lambda: os.write(_image(), b"other bytes"),
         lambda: os.ftruncate(_image(), 0),
+        lambda: os.environ[FOREIGN_VARIABLE],
     )
     if any(_works(attempt) for attempt in attempts):
         raise ImageRejected(Reason.DAMAGED)
@@ -194,7 +198,7 @@ def _rendered(variant: str, size: Size) -> Rendered:
 def _works(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
-    except OSError:
+    except (OSError, KeyError):
         return False
     return True
 

@@ -19,6 +19,7 @@ from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.image import Look
 from safelight.domain.variant import fit
 from safelight.ports.renderer import Inspected, Part, Recipe, Rendered
+from safelight.testing import evil
 from safelight.worker.child import Ending
 from safelight.worker.renderer import SandboxRenderer
 from safelight.worker.samples import SAMPLES
@@ -115,9 +116,11 @@ async def test_a_child_that_lies_makes_the_image_unprocessable_at_once(
     assert len(endings) == 1
 
 
-async def test_a_child_finds_no_file_no_socket_and_its_image_unchangeable(
-    make_evil_renderer: Make, render: Render
+async def test_a_child_finds_no_file_no_socket_no_secret_and_its_image_unchangeable(
+    make_evil_renderer: Make, render: Render, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(evil.FOREIGN_VARIABLE, "secret")
+
     async with make_evil_renderer() as renderer:
         parts = await render(renderer, b"explore")
 
