@@ -23,6 +23,7 @@ from safelight.http.asgi import App, Receive, Scope, Send
 from safelight.http.body import limit_body
 from safelight.http.connection import Limits, connection
 from safelight.http.request_id import with_request_id
+from safelight.http.traffic import counted
 from safelight.settings import Settings
 
 BYTE_PATHS = tuple(f"/{prefix}" for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE))
@@ -72,10 +73,8 @@ def _whole(world: World) -> App:
     """Return the API and the upload service as one application."""
     settings = world.settings
     api = limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
-    uploads = uploads_app(
-        settings, world.tokens, world.objects, clock=world.clock, ids=world.ids, metrics=world.metrics
-    )
-    return with_request_id(_split(api, uploads), new_id=world.ids.new)
+    uploads = uploads_app(settings, world.tokens, world.objects, clock=world.clock, ids=world.ids)
+    return with_request_id(_split(api, counted(uploads, world.metrics)), new_id=world.ids.new)
 
 
 def _split(api: App, uploads: App) -> App:

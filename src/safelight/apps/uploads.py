@@ -7,23 +7,18 @@ from safelight.http.body import Pace
 from safelight.http.cors import origin_headers
 from safelight.http.files import Files
 from safelight.http.gateway import Gateway
-from safelight.http.traffic import counted
 from safelight.http.uploads import Uploads
 from safelight.ports.clock import Clock, Ids
-from safelight.ports.metrics import Metrics
 from safelight.settings import Settings
 
 
-def uploads_app(
-    settings: Settings, tokens: Tokens, objects: DiskObjectStore, *, clock: Clock, ids: Ids, metrics: Metrics
-) -> App:
+def uploads_app(settings: Settings, tokens: Tokens, objects: DiskObjectStore, *, clock: Clock, ids: Ids) -> App:
     """Return the ASGI application."""
     pace = Pace(total=settings.body_timeout, grace=settings.body_grace, least_rate=settings.min_bytes_per_second)
     origins = settings.allowed_origins
-    gateway = Gateway(
+    return Gateway(
         uploads=Uploads(objects, tokens, clock=clock, pace=pace, allowed_origins=origins),
         files=Files(objects, tokens, clock=clock, allowed_origins=origins),
         new_request_id=ids.new,
         origin_headers=lambda scope: origin_headers(scope, origins),
     )
-    return counted(gateway, metrics)
