@@ -15,8 +15,8 @@ from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
 from safelight.cli.steps import StepPrinter
 from safelight.cli.tell import FAILED, errors_told, out
-from safelight.settings import Settings
 from safelight.domain.measure import measure
+from safelight.settings import Settings
 from safelight_client import Client, Image, Rendition, SafelightError
 
 PHOTO = Path(__file__).with_name("dandelions.jpg")

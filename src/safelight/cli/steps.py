@@ -41,7 +41,7 @@ class StepPrinter(httpx.BaseTransport):
             self._print("4 PROCESS", "the worker, in a sandbox", _verified(said), now - self._confirmed_at)
         self._print(step, _short(call), f"{response.status_code} {_told(step, said, request)}", now - begun)
         if said.get("ready_at"):
-            self._print("6 FINALIZE", "ready, and the application is told", _shown(said), now - self._confirmed_at)
+            self._print("6 FINALIZE", "the record: ready", _shown(said), now - self._confirmed_at)
         return response
 
     def close(self) -> None:
