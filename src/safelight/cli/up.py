@@ -1,6 +1,5 @@
 """`safelight up`: the whole system in one process."""
 
-import ipaddress
 import sys
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import uvloop
 
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
+from safelight.apps.loopback import is_loopback
 from safelight.cli.options import Data, KindsFile, settings
 from safelight.cli.tell import MISUSED, err, errors_told, out
 from safelight.settings import Settings
@@ -37,14 +37,6 @@ def up(
     configure_logs(chosen.log_format)
     with errors_told():
         uvloop.run(run_all_in_one(chosen, started=lambda started: _welcome(started, chosen)))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _welcome(started: Started, chosen: Settings) -> None:

@@ -17,12 +17,20 @@ async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock,
     is not named as we name objects is not ours, and stays.
     """
     removed = 0
+    async for orphan in find_orphans(records=records, objects=objects, before=clock.now() - grace, batch=batch):
+        await objects.delete(orphan.key)
+        removed += 1
+    return removed
+
+
+async def find_orphans(
+    *, records: Records, objects: ObjectStore, before: datetime, batch: int
+) -> AsyncIterator[StoredObject]:
+    """Yield the objects written before that moment that no record asks for. Changes nothing."""
     for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
         async for some in _batches(objects.list(prefix), batch):
-            for orphan in await _orphans(some, records, clock.now() - grace):
-                await objects.delete(orphan.key)
-                removed += 1
-    return removed
+            for orphan in await _orphans(some, records, before):
+                yield orphan
 
 
 async def _orphans(some: Collection[StoredObject], records: Records, before: datetime) -> list[StoredObject]:

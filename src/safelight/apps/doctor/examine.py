@@ -1,0 +1,101 @@
+"""The whole examination, in order: what is looked at, and what can only be looked at when the rest is well."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.records.engine import SqliteDatabase
+from safelight.adapters.records.outbox import AfterCommit
+from safelight.adapters.records.store import SqlRecords
+from safelight.apps.doctor import database, folder, keyring, kinds, machine, network, objects, records, sandbox, webhook
+from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
+from safelight.apps.kinds import load_kinds
+from safelight.apps.lock import is_locked
+from safelight.apps.wiring import DATABASE_FILE
+from safelight.domain.errors import KindInvalid
+from safelight.domain.kind import Kinds
+from safelight.ports.clock import Clock
+from safelight.settings import Settings
+
+Check = Callable[..., list[Finding] | Awaitable[list[Finding]]]
+
+OF_THE_FOLDER: Sequence[Check] = (folder.private_folder, folder.free_space, folder.clock, keyring.keyring)
+OF_THE_RECORDS: Sequence[Check] = (
+    keyring.lost_keyring,
+    records.api_keys,
+    records.records_from_the_future,
+    records.waiting_images,
+    records.failed_images,
+    records.undeclared_images,
+    records.deliveries,
+    objects.missing_objects,
+)
+OF_ALL_ELSE: Sequence[Check] = (
+    kinds.kinds_file,
+    network.listening_address,
+    network.port,
+    network.public_url,
+    network.delivery_url,
+    webhook.webhook,
+    machine.descriptors,
+    machine.memory_files,
+    machine.temporary_folder,
+    sandbox.sandbox_round_trip,
+)
+
+
+async def examine(settings: Settings, *, clock: Clock) -> AsyncIterator[Finding]:
+    """Yield what each check finds, as soon as it has. Changes nothing; works beside a running server."""
+    visit = Visit(settings, clock, running=is_locked(settings.data), kinds=_kinds(settings))
+    yield fine("server", "running" if visit.running else "not running")[0]
+    async for finding in _data(visit):
+        yield finding
+    for check in OF_ALL_ELSE:
+        for finding in await _run(check, visit):
+            yield finding
+
+
+async def _data(visit: Visit) -> AsyncIterator[Finding]:
+    """Examine the data folder: its records only where the folder is well, and the database whole."""
+    for check in (folder.data_folder, *OF_THE_FOLDER, database.database):
+        found = await _run(check, visit)
+        for finding in found:
+            yield finding
+        if check in {folder.data_folder, database.database} and found[0].level is not Level.OK:
+            return
+    async for finding in _records(visit):
+        yield finding
+
+
+async def _records(visit: Visit) -> AsyncIterator[Finding]:
+    opened = SqliteDatabase(visit.settings.data / DATABASE_FILE)
+    try:
+        for check in OF_THE_RECORDS:
+            async with opened.reading() as connection:
+                found = await _run(check, visit, connection)
+            for finding in found:
+                yield finding
+        jobs = MemoryQueue(visit.clock)
+        for finding in await _run(objects.orphans, visit, SqlRecords(opened, outbox=lambda _: AfterCommit(jobs))):
+            yield finding
+    finally:
+        await opened.close()
+
+
+async def _run(check: Check, visit: Visit, *reading: AsyncConnection | SqlRecords) -> list[Finding]:
+    """Return what a check finds. One that breaks is a finding itself: the doctor must not die of the disease."""
+    try:
+        found = check(visit, *reading)
+        return await found if inspect.isawaitable(found) else found
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked has to see it
+        name = getattr(check, "__name__", "check").replace("_", " ")
+        return wrong(name, f"cannot be examined: {type(error).__name__}: {error}", "Mend what is wrong above, first")
+
+
+def _kinds(settings: Settings) -> Kinds | KindInvalid:
+    try:
+        return load_kinds(settings.kinds)
+    except KindInvalid as error:
+        return error

@@ -1,0 +1,54 @@
+"""What a check found, and what every check may look at."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from safelight.domain.errors import KindInvalid
+from safelight.domain.kind import Kinds
+from safelight.ports.clock import Clock
+from safelight.settings import Settings
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, and somebody should know."""
+    WRONG = "wrong"
+    """It does not work, or is not safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what was seen, and the cure where it is not well."""
+
+    name: str
+    level: Level
+    seen: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What every check may look at. `running`: whether a server has the data folder."""
+
+    settings: Settings
+    clock: Clock
+    running: bool
+    kinds: Kinds | KindInvalid
+
+
+def fine(name: str, seen: str) -> list[Finding]:
+    """Return that this is well."""
+    return [Finding(name, Level.OK, seen)]
+
+
+def warning(name: str, seen: str, cure: str) -> list[Finding]:
+    """Return that somebody should know this."""
+    return [Finding(name, Level.WARNING, seen, cure)]
+
+
+def wrong(name: str, seen: str, cure: str) -> list[Finding]:
+    """Return that this must be mended."""
+    return [Finding(name, Level.WRONG, seen, cure)]

@@ -1,0 +1,42 @@
+"""The signing keys, which every token and signed URL stands on."""
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.keyring import KeyringInvalid, read_keyring
+from safelight.adapters.records.tables import image
+from safelight.apps.doctor.finding import Finding, Visit, fine, wrong
+from safelight.apps.wiring import KEYRING_FILE
+
+AFTERWARDS = "every token and signed URL that was handed out ends then; public URLs go on"
+
+
+def keyring(visit: Visit) -> list[Finding]:
+    """Read the file, where there is one."""
+    path = visit.settings.data / KEYRING_FILE
+    if not path.exists():
+        return []
+    try:
+        keys = read_keyring(path)
+    except KeyringInvalid as error:
+        return wrong(
+            "keyring",
+            str(error),
+            f"Put your own copy in its place, with mode 600; or move it away, and the next start makes a new one: "
+            f"{AFTERWARDS}",
+        )
+    return fine("keyring", f"{len(keys.keys)} signing key{'s' if len(keys.keys) > 1 else ''}")
+
+
+async def lost_keyring(visit: Visit, connection: AsyncConnection) -> list[Finding]:
+    """See that there is a keyring where there are images."""
+    path = visit.settings.data / KEYRING_FILE
+    if path.exists():
+        return []
+    if not (await connection.execute(select(exists().select_from(image)))).scalar():
+        return fine("keyring", "made at the first start")
+    return wrong(
+        "keyring",
+        f"there are images, and {path} is missing",
+        f"Put your own copy there, with mode 600; without one the next start makes a new one: {AFTERWARDS}",
+    )

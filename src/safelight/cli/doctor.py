@@ -1,0 +1,74 @@
+"""`safelight doctor`: what is wrong with this installation, and how to mend it."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from safelight.adapters.system import SystemClock
+from safelight.apps.doctor.examine import examine
+from safelight.apps.doctor.finding import Finding, Level
+from safelight.apps.logs import configure_logs
+from safelight.cli.options import Data, KindsFile, settings
+from safelight.cli.tell import FAILED, out
+from safelight.settings import Settings
+
+MARKS = {Level.OK: Text("✓", "green"), Level.WARNING: Text("!", "bold yellow"), Level.WRONG: Text("✗", "bold red")}
+NAME_WIDTH = 17
+
+
+def doctor(
+    data: Data = None,
+    kinds: KindsFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [SAFELIGHT_HOST; 127.0.0.1]")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port that the server has, or is to have. [SAFELIGHT_PORT; 8080]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look for what is wrong with this installation, and say how to mend it; beside a running server or without one.
+
+    Exits with 1 where something is wrong. Changes nothing.
+    """
+    using = settings(data=data, kinds=kinds, host=host, port=port)
+    configure_logs(using.log_format)
+    findings = asyncio.run(_examine(using, quiet=as_json))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode([asdict(finding) for finding in findings])).decode())
+    else:
+        _tell_sum(findings)
+    if any(finding.level is Level.WRONG for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+async def _examine(using: Settings, *, quiet: bool) -> list[Finding]:
+    findings = []
+    async for finding in examine(using, clock=SystemClock()):
+        findings.append(finding)
+        if not quiet:
+            out.print(_line(finding), soft_wrap=False)
+    return findings
+
+
+def _line(finding: Finding) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(width=NAME_WIDTH)
+    table.add_column(overflow="fold")
+    table.add_row(MARKS[finding.level], Text(finding.name), Text(finding.seen))
+    if finding.cure:
+        table.add_row("", "", Text(f"-> {finding.cure}", "bold"))
+    return table
+
+
+def _tell_sum(findings: list[Finding]) -> None:
+    bad = sum(finding.level is Level.WRONG for finding in findings)
+    warned = sum(finding.level is Level.WARNING for finding in findings)
+    if not bad and not warned:
+        out.print("\nAll is well.")
+        return
+    out.print(f"\n{bad} wrong, {warned} to know of. An arrow (->) says what to do.")
