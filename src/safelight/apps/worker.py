@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from safelight.upkeep.sweep import sweep_orphans
 from safelight.worker.handlers import Handlers, WorkerParts
 from safelight.worker.periodic import every
 from safelight.worker.renderer import SandboxRenderer
+from safelight.worker.slot import COMMAND
 
 LEVELS_EVERY = timedelta(seconds=5)
 """How often the levels among the metrics are read anew."""
@@ -124,14 +125,18 @@ async def _watch_lag(world: World) -> None:
 
 
 @asynccontextmanager
-async def sandbox(settings: Settings) -> AsyncIterator[SandboxRenderer]:
-    """Return a block with the sandbox: a zygote in every slot. Raises RenderingFailed where it does not start."""
+async def sandbox(settings: Settings, *, zygote: Sequence[str] = COMMAND) -> AsyncIterator[SandboxRenderer]:
+    """Return a block with the sandbox: a zygote in every slot. Raises RenderingFailed where it does not start.
+
+    `zygote` is the command that starts one.
+    """
     async with SandboxRenderer(
         slots=settings.slots,
         render_timeout=settings.render_timeout,
         render_cpu=settings.render_cpu,
         render_memory_bytes=settings.render_memory_bytes,
         max_rendition_bytes=settings.max_rendition_bytes,
+        zygote=zygote,
     ) as renderer:
         yield renderer
 

@@ -1,16 +1,19 @@
 """The sandbox: whether it starts, and a tiny image of every format comes back from it."""
 
+from collections.abc import Sequence
+
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.apps.worker import sandbox
 from safelight.domain.errors import KindInvalid, RenderingFailed
 from safelight.domain.formats import InputFormat
 from safelight.worker.self_test import self_test
+from safelight.worker.slot import COMMAND
 
 
-async def sandbox_round_trip(visit: Visit) -> list[Finding]:
-    """Send an image of every format into a sandbox of one slot."""
+async def sandbox_round_trip(visit: Visit, *, zygote: Sequence[str] = COMMAND) -> list[Finding]:
+    """Send an image of every format into a sandbox of one slot, which `zygote` starts."""
     try:
-        async with sandbox(visit.settings.model_copy(update={"slots": 1})) as renderer:
+        async with sandbox(visit.settings.model_copy(update={"slots": 1}), zygote=zygote) as renderer:
             formats = await self_test(renderer)
     except RenderingFailed as error:
         return wrong(

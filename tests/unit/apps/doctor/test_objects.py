@@ -1,0 +1,102 @@
+"""The checks that records and objects agree."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safelight.adapters.disk.object_store import DiskObjectStore
+from safelight.adapters.records.store import SqlRecords
+from safelight.apps.doctor.finding import Level, Visit
+from safelight.apps.doctor.objects import missing_objects, orphans
+from safelight.domain import keys
+from safelight.domain.image import Image, State
+from safelight.testing.contracts.records import image_in
+from safelight.testing.samples import rendition
+
+MakeVisit = Callable[..., Visit]
+
+DAY_S = timedelta(days=1).total_seconds()
+
+
+@pytest.fixture
+def objects(data: Path) -> Iterator[DiskObjectStore]:
+    """The folder's objects."""
+    with ThreadPoolExecutor(1) as io:
+        yield DiskObjectStore(data / "store", io=io)
+
+
+async def test_all_objects_of_ready_images_are_found(
+    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore
+) -> None:
+    await _ready_image(records, objects)
+
+    async with connection() as reading:
+        (found,) = await missing_objects(visit(), reading)
+
+    assert (found.level, found.seen) == (Level.OK, "all 1 that a sample of ready images needs are there")
+
+
+async def test_a_missing_object_is_wrong_and_named(
+    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore
+) -> None:
+    image = await _ready_image(records, objects)
+    key = keys.rendition(rendition(image.id), public=image.public)
+    await objects.delete(key)
+
+    async with connection() as reading:
+        (found,) = await missing_objects(visit(), reading)
+
+    assert found.level is Level.WRONG
+    assert key in found.seen
+    assert "safelight reprocess --all" in found.cure
+
+
+async def test_without_the_store_all_objects_are_missing_and_no_folder_is_made(
+    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore, data: Path
+) -> None:
+    await _ready_image(records, objects)
+    (data / "store").rename(data / "elsewhere")
+
+    async with connection() as reading:
+        (found,) = await missing_objects(visit(), reading)
+
+    assert found.level is Level.WRONG
+    assert "1 of 1" in found.seen
+    assert not (data / "store").exists()
+
+
+async def test_old_objects_without_a_record_are_told_and_left(
+    visit: MakeVisit, records: SqlRecords, objects: DiskObjectStore, data: Path
+) -> None:
+    await _ready_image(records, objects)
+    orphan = keys.original(image_id := (await image_in(records, State.DELETED, 7)).id)
+    await objects.put(orphan, b"bytes", content_type="image/jpeg")
+    (young,) = await orphans(visit(), records)
+    _age(next((data / "store/objects/private").rglob(f"{image_id}/original")))
+
+    (found,) = await orphans(visit(), records)
+
+    assert young.level is Level.OK
+    assert found.level is Level.WARNING
+    assert orphan in found.seen
+    assert "older database" in found.cure
+    assert (await objects.head(orphan)).bytes == len(b"bytes")
+
+
+async def _ready_image(records: SqlRecords, objects: DiskObjectStore) -> Image:
+    image = await image_in(records, State.PROCESSING)
+    one = rendition(image.id)
+    await objects.put(keys.rendition(one, public=image.public), b"x" * one.bytes, content_type="image/webp")
+    async with records.transaction() as tx:
+        await tx.add_rendition(one, attempt=image.attempt)
+        return await tx.move(image.id, was=State.PROCESSING, now=State.READY)
+
+
+def _age(path: Path) -> None:
+    then = datetime.now(UTC).timestamp() - DAY_S
+    os.utime(path, (then, then))
