@@ -5,11 +5,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 
 from safelight.testing.server import Server
 from safelight_client import Client
 
 PHOTO = Path(__file__).parents[1] / "src/safelight/cli/dandelions.jpg"
+
+
+@pytest.fixture(autouse=True)
+def fresh_logs() -> Iterator[None]:
+    """Forget how a test had logs written: to a stream that ends with it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
