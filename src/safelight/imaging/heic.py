@@ -7,6 +7,7 @@ import pyvips
 
 from safelight.domain.errors import ImageRejected, Reason
 from safelight.domain.geometry import Size
+from safelight.imaging.color import COLORS
 from safelight.imaging.work import Image, Opened
 
 INSTALLED = importlib.util.find_spec("pillow_heif") is not None
@@ -48,7 +49,9 @@ def open_heic(content: bytes) -> Opened:
 def _pixels(opened: Any, bands: int) -> Image:
     """Decode into a libvips image, with the ICC profile where there is one."""
     image = pyvips.Image.new_from_memory(opened.data, *opened.size, bands, "uchar")
-    image = image.copy(interpretation="srgb")
+    image = image.copy(interpretation="srgb" if bands >= COLORS else "b-w")
+    if opened.premultiplied_alpha:
+        image = image.unpremultiply().rint().cast("uchar")
     profile = opened.info.get("icc_profile")
     if profile:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)

@@ -88,7 +88,15 @@ def _limit(limits: Limits) -> None:
         (resource.RLIMIT_MEMLOCK, 0, 0),
         (resource.RLIMIT_MSGQUEUE, 0, 0),
     ):
-        resource.setrlimit(what, (soft, hard))
+        _lower(what, soft, hard)
+
+
+def _lower(what: int, soft: int, hard: int) -> None:
+    """Set a limit. Where the surroundings have set a lower one, that one stays: only root could raise it."""
+    _, ceiling = resource.getrlimit(what)
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(what, (soft, hard))
 
 
 def _small_thread_stacks() -> None:

