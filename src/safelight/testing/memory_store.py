@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -27,15 +27,21 @@ from safelight.ports.object_store import StoredObject
 PIECE_BYTES = 64 * 1024
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class MemoryObjectStore:
     """Objects in a dictionary. Fulfils `ObjectStore`, `IncomingStore` and `OutgoingStore`.
 
-    `room` is how many bytes are free, None for no end; `broken` makes every call fail, as a store that is down.
+    `room` is how many bytes are free, None for no end; `broken` makes every call fail, as a store that is down. `now`
+    says when an object was written.
     """
 
-    def __init__(self, *, room: int | None = None) -> None:
+    def __init__(self, *, room: int | None = None, now: Callable[[], datetime] = _utc_now) -> None:
         self.room = room
         self.broken = False
+        self._now = now
         self._objects: dict[Key, tuple[StoredObject, bytes]] = {}
         self._versions = count(1)
 
@@ -95,7 +101,7 @@ class MemoryObjectStore:
         if key in self._objects and not replace:
             raise AlreadyWritten
         etag = f"{next(self._versions):x}"
-        self._objects[key] = (StoredObject(key, len(content), etag, datetime.now(UTC)), content)
+        self._objects[key] = (StoredObject(key, len(content), etag, self._now()), content)
         return etag
 
     def _found(self, key: Key) -> tuple[StoredObject, bytes]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from safelight.domain.errors import StorageFailed
 from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
@@ -32,7 +33,8 @@ async def reconcile(
 ) -> Found:
     """Queue again what should be under way, and settle uploads that nobody confirmed; at most `limit` of each.
 
-    What is queued or running already is not queued twice.
+    What is queued or running already is not queued twice. Raises StorageFailed at the end where an upload could not be
+    looked at: it does not keep the others.
     """
     now = clock.now()
     async with records.reading() as snapshot:
@@ -49,6 +51,12 @@ async def reconcile(
                 await tx.enqueue(PurgeImage(image.id))
             for delivery in unsettled:
                 await tx.enqueue(SendWebhook(delivery.id))
+    failures: list[StorageFailed] = []
     for image in unconfirmed:
-        await expire_image(image, records=records, objects=objects, signals=signals, clock=clock, grace=grace)
+        try:
+            await expire_image(image, records=records, objects=objects, signals=signals, clock=clock, grace=grace)
+        except StorageFailed as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled))

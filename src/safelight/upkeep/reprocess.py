@@ -9,7 +9,7 @@ from safelight.domain.errors import ObjectChanged, WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
-from safelight.domain.image import Image, Rendition, State
+from safelight.domain.image import BYTES_OWED, Image, Rendition, State
 from safelight.domain.kind import Kind
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock
@@ -60,6 +60,8 @@ async def reprocess_image(
     are removed. Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its
     original was not kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
     """
+    if image.state is not State.READY:
+        raise WrongState(image_id=image.id, state=image.state)
     async with records.reading() as snapshot:
         wanted = variants_to_render(image, await snapshot.renditions(image.id), kind, which)
     made: list[Rendition] = []
@@ -70,8 +72,23 @@ async def reprocess_image(
             raise WrongState(image_id=image.id, state="taken by another worker")
         image = taken
         made = await _render(image, wanted, kind, objects, renderer)
+    try:
+        stale = await _swap(image, made, kind, records, clock)
+    except WrongState as lost:
+        if lost.state in BYTES_OWED:  # it may have been purged before the last of them was stored
+            await _remove(made, image, objects)
+        raise
+    await _remove(stale, image, objects)
+    await signals.changed(image.id)
+    return len(made)
 
+
+async def _swap(
+    image: Image, made: Collection[Rendition], kind: Kind, records: Records, clock: Clock
+) -> list[Rendition]:
+    """Note what was made, all at once, and return what it took the place of."""
     async with records.transaction() as tx:
+        await tx.drop_renditions(image.id, made)  # of an equal recipe the size in bytes may differ all the same
         for rendition in made:
             await tx.add_rendition(rendition, attempt=image.attempt)
         stale = _stale(image, await tx.renditions(image.id), kind)
@@ -79,10 +96,12 @@ async def reprocess_image(
         await tx.audit(
             Origin(SYSTEM).event(Action.REPROCESSED, at=clock.now(), image_id=image.id, result=f"{len(made)} made")
         )
-    for rendition in stale:
+    return stale
+
+
+async def _remove(renditions: Collection[Rendition], image: Image, objects: ObjectStore) -> None:
+    for rendition in renditions:
         await objects.delete(keys.rendition(rendition, public=image.public))
-    await signals.changed(image.id)
-    return len(made)
 
 
 async def _render(

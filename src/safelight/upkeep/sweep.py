@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
 
 from safelight.domain import keys
+from safelight.domain.errors import ObjectMissing, StorageFailed
 from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
@@ -15,12 +16,29 @@ async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock,
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
     is not named as we name objects is not ours, and stays.
+
+    Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
     """
-    removed = 0
+    removed, failures = 0, list[StorageFailed]()
     async for orphan in find_orphans(records=records, objects=objects, before=clock.now() - grace, batch=batch):
-        await objects.delete(orphan.key)
-        removed += 1
+        try:
+            removed += await _remove(orphan, objects)
+        except StorageFailed as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return removed
+
+
+async def _remove(orphan: StoredObject, objects: ObjectStore) -> bool:
+    """Remove the object, unless it was written anew since it was listed: then somebody wants it."""
+    try:
+        unchanged = (await objects.head(orphan.key)).etag == orphan.etag
+    except ObjectMissing:
+        return False
+    if unchanged:
+        await objects.delete(orphan.key)
+    return unchanged
 
 
 async def find_orphans(

@@ -1,0 +1,118 @@
+"""The world of the journey, for tests of its steps: SQLite in the test's own folder, all else in memory."""
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from safelight.adapters.disk.signer import DiskSigner
+from safelight.adapters.records.migrate import migrate
+from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.domain import keys
+from safelight.domain.events import Action, Delivery, Origin
+from safelight.domain.image import Image, ImageId, Rendition, State
+from safelight.domain.jobs import Job
+from safelight.domain.kind import Kind, Kinds
+from safelight.domain.retry import Backoff
+from safelight.domain.tokens import Keyring, Tokens
+from safelight.domain.urls import Links
+from safelight.domain.variant import cover, fit
+from safelight.domain.who import Role, Scope, Who
+from safelight.journey.finalize import Retries
+from safelight.testing.contracts.records import image_in
+from safelight.testing.fakes import CountingIds, FrozenClock, RecordingJobs, RecordingSignals
+from safelight.testing.memory_store import MemoryObjectStore
+
+APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
+RING = Keyring({"a": b"a" * 32}, "a")
+FILE = b"the bytes of a file"
+
+
+@dataclass
+class Stage:
+    """Where a step is tried: every port that it needs, and what a test asks of them."""
+
+    records: SqlRecords
+    jobs: RecordingJobs
+    kinds: Kinds
+    clock: FrozenClock = field(default_factory=FrozenClock)
+    signals: RecordingSignals = field(default_factory=RecordingSignals)
+    ids: CountingIds = field(default_factory=CountingIds)
+    tokens: Tokens = field(default_factory=lambda: Tokens(lambda: RING))
+    origin: Origin = field(default_factory=lambda: Origin(APPLICATION, "192.0.2.1", "request-1"))
+    retries: Retries = field(
+        default_factory=lambda: Retries(3, Backoff(timedelta(seconds=2), timedelta(minutes=1), lambda: 1.0))
+    )
+
+    def __post_init__(self) -> None:
+        self.objects = MemoryObjectStore(now=self.clock.now)
+        self.signer = DiskSigner(self.tokens, uploads_url="https://up.example", delivery_url="https://cdn.example")
+        self.links = Links("https://api.example", self.signer.public_url)
+
+    async def image_in(self, state: State, number: int = 1, **changes: object) -> Image:
+        """Return an image that went the road to `state`; its declared size is that of FILE."""
+        return await image_in(self.records, state, number, **{"declared_bytes": len(FILE), **changes})
+
+    async def stored(self, image_id: ImageId) -> Image:
+        """Return the record as it is now."""
+        async with self.records.reading() as snapshot:
+            return await snapshot.image(image_id)
+
+    async def renditions(self, image_id: ImageId) -> list[Rendition]:
+        """Return what the records say is stored."""
+        async with self.records.reading() as snapshot:
+            return list(await snapshot.renditions(image_id))
+
+    async def actions(self, image_id: ImageId) -> list[Action]:
+        """Return what the audit log says was done."""
+        async with self.records.reading() as snapshot:
+            return [event.action for event in await snapshot.audit_of(image_id)]
+
+    async def owed(self) -> list[Delivery]:
+        """Return the webhooks that are due by now."""
+        async with self.records.reading() as snapshot:
+            return list(await snapshot.unsettled_deliveries(self.clock.now(), limit=100))
+
+    async def keys(self) -> set[str]:
+        """Return the keys of all objects."""
+        return {stored.key async for stored in self.objects.list("")}
+
+    def upload(self, image: Image, *, attempt: int = 1, content: bytes = FILE) -> None:
+        """Let the bytes of an upload be there."""
+        self.objects.keep(keys.incoming_of(image, attempt), content)
+
+    def queued(self) -> list[Job]:
+        """Return the jobs in the queue, whatever their time."""
+        return [job for job, _ in self.jobs.queued]
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
+    """Everything that a step needs, empty. `avatar` is public, `passport` is protected and keeps no original."""
+    kinds = Kinds(
+        [
+            Kind("avatar", public=True, max_bytes=1000, variants={"thumb": cover(96, 96), "wide": fit(400)}),
+            Kind(
+                "passport",
+                accept="jpeg png",
+                keep_original=False,
+                variants={"page": fit(800, formats="webp")},
+                may_upload=lambda who, target: target is not None and who.id == target.id,
+            ),
+        ]
+    )
+    shutil.copy(empty_database, tmp_path / "records.db")
+    jobs = RecordingJobs()
+    async with open_records(tmp_path / "records.db", jobs) as records:
+        yield Stage(records, jobs, kinds)

@@ -1,0 +1,111 @@
+"""Uploads that nobody confirmed: what came is confirmed, what cannot come any more expires."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from safelight.domain.events import Action
+from safelight.domain.image import Image, State
+from safelight.domain.jobs import ProcessImage, PurgeImage
+from safelight.testing.samples import UPLOAD_TTL
+from safelight.upkeep.expire import LOOK_AGAIN_AFTER, expire_image
+
+GRACE = timedelta(hours=1)
+A_MOMENT = timedelta(seconds=1)
+
+
+async def expire(stage: Any, image: Image, *, grace: timedelta = GRACE) -> State:
+    return await expire_image(
+        image,
+        records=stage.records,
+        objects=stage.objects,
+        signals=stage.signals,
+        clock=stage.clock,
+        grace=grace,
+    )
+
+
+async def test_bytes_that_came_are_confirmed_on_the_clients_behalf(stage: Any):
+    image = await stage.image_in(State.REQUESTED)
+    stage.upload(image)
+    stage.clock.advance(UPLOAD_TTL)
+
+    state = await expire(stage, image)
+
+    assert state is (await stage.stored(image.id)).state is State.UPLOADED
+    assert stage.queued() == [ProcessImage(image.id)]
+    assert await stage.actions(image.id) == [Action.CONFIRMED]
+
+
+async def test_while_an_upload_may_still_be_under_way_the_image_is_looked_at_again_later(stage: Any):
+    image = await stage.image_in(State.REQUESTED)
+    stage.clock.advance(UPLOAD_TTL + GRACE - A_MOMENT - LOOK_AGAIN_AFTER)
+
+    state = await expire(stage, image)
+
+    stored = await stage.stored(image.id)
+    assert state is stored.state is State.REQUESTED
+    assert stored.next_attempt_at == stage.clock.now() + LOOK_AGAIN_AFTER
+
+
+async def test_the_next_look_is_no_later_than_the_last_moment_at_which_bytes_can_come(stage: Any):
+    image = await stage.image_in(State.REQUESTED)
+    stage.clock.advance(UPLOAD_TTL)
+
+    await expire(stage, image, grace=A_MOMENT)
+
+    assert (await stage.stored(image.id)).next_attempt_at == image.expires_at + A_MOMENT
+
+
+@pytest.mark.parametrize("content", [None, b"of another size"])
+async def test_when_nothing_right_can_come_any_more_the_image_expires_and_is_purged(stage: Any, content: bytes | None):
+    image = await stage.image_in(State.REQUESTED)
+    if content is not None:
+        stage.upload(image, content=content)
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+
+    state = await expire(stage, image)
+
+    assert state is (await stage.stored(image.id)).state is State.EXPIRED
+    assert stage.queued() == [PurgeImage(image.id)]
+    assert await stage.actions(image.id) == [Action.EXPIRED]
+    assert stage.signals.changed_images == [image.id]
+
+
+async def test_an_image_whose_upload_was_signed_again_at_this_very_moment_lives_on(stage: Any):
+    known = await stage.image_in(State.REQUESTED)
+    now = stage.clock.advance(UPLOAD_TTL + GRACE)
+    async with stage.records.transaction() as tx:
+        await tx.resign(known.id, upload_attempt=2, expires_at=now + UPLOAD_TTL)
+
+    state = await expire(stage, known)
+
+    assert state is (await stage.stored(known.id)).state is State.REQUESTED
+
+
+async def test_bytes_that_come_after_the_look_are_not_missed(stage: Any, monkeypatch: pytest.MonkeyPatch):
+    """The last moment may pass between the look and the decision: then another look follows."""
+    image = await stage.image_in(State.REQUESTED)
+    stage.clock.advance(UPLOAD_TTL + GRACE - A_MOMENT)
+    look = stage.objects.head
+
+    async def slow_look(key: Any) -> Any:
+        stage.clock.advance(A_MOMENT)
+        return await look(key)
+
+    monkeypatch.setattr(stage.objects, "head", slow_look)
+
+    assert await expire(stage, image) is State.REQUESTED
+
+
+@pytest.mark.parametrize("state", [State.UPLOADED, State.DELETED])
+async def test_an_image_that_moved_on_meanwhile_is_left_alone(stage: Any, state: State):
+    known = await stage.image_in(State.REQUESTED)
+    async with stage.records.transaction() as tx:
+        moved = await tx.move(known.id, was=State.REQUESTED, now=state)
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+
+    assert await expire(stage, known) is state
+    assert await stage.stored(known.id) == moved
+    assert stage.queued() == []

@@ -1,0 +1,63 @@
+"""Recovering: a process that was killed leaves no image behind."""
+
+from datetime import timedelta
+from typing import Any
+
+from safelight.domain.events import WebhookEvent
+from safelight.domain.image import Image, State
+from safelight.domain.jobs import ProcessImage
+from safelight.upkeep.recover import recover_images
+
+
+async def recover(stage: Any, *, limit: int = 10) -> int:
+    return await recover_images(
+        records=stage.records,
+        signals=stage.signals,
+        clock=stage.clock,
+        ids=stage.ids,
+        retries=stage.retries,
+        told=True,
+        limit=limit,
+    )
+
+
+async def taken(stage: Any, number: int, times: int = 1) -> Image:
+    image = await stage.image_in(State.UPLOADED, number)
+    for _ in range(times):
+        async with stage.records.transaction() as tx:
+            image = await tx.take(image, now=State.PROCESSING, lease_until=stage.clock.now() + timedelta(minutes=5))
+    return image
+
+
+async def test_every_image_that_was_worked_on_is_tried_again_after_a_wait(stage: Any):
+    images = [await taken(stage, number) for number in range(5)]
+
+    recovered = await recover(stage, limit=2)
+
+    again = stage.clock.now() + timedelta(seconds=2)
+    assert recovered == 5
+    assert {(await stage.stored(image.id)).state for image in images} == {State.UPLOADED}
+    assert sorted(stage.jobs.queued, key=str) == [(ProcessImage(image.id), again) for image in images]
+
+
+async def test_an_image_that_ended_its_process_time_and_again_has_failed(stage: Any):
+    image = await taken(stage, 1, times=3)
+
+    await recover(stage)
+
+    stored = await stage.stored(image.id)
+    (owed,) = await stage.owed()
+    assert stored.state is State.FAILED
+    assert stored.ending.code == "worker_lost"
+    assert owed.event is WebhookEvent.FAILED
+
+
+async def test_no_other_image_is_touched(stage: Any):
+    others = [
+        await stage.image_in(state, number) for number, state in enumerate(sorted(set(State) - {State.PROCESSING}))
+    ]
+
+    recovered = await recover(stage)
+
+    assert recovered == 0
+    assert [await stage.stored(image.id) for image in others] == others
