@@ -1,0 +1,156 @@
+"""Webhooks: sent once where they arrive, again where they do not, and given up in the end."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from safelight.domain.events import Delivery, WebhookEvent
+from safelight.domain.image import State
+from safelight.domain.jobs import DeliveryId, SendWebhook
+from safelight.domain.report import report
+from safelight.domain.retry import Backoff
+from safelight.journey.announce import Persistence, send_webhook
+from safelight.ports.records import ImageFilter
+from safelight.testing.fakes import RecordingNotifier
+
+FIRST = DeliveryId("d" * 32)
+DAY = timedelta(days=1)
+PERSISTENCE = Persistence(DAY, Backoff(timedelta(seconds=5), timedelta(hours=1), lambda: 1.0))
+
+
+@pytest.fixture
+def notifier() -> RecordingNotifier:
+    return RecordingNotifier()
+
+
+async def owe(stage: Any, state: State = State.READY) -> None:
+    image = await stage.image_in(state)
+    async with stage.records.transaction() as tx:
+        await tx.add_delivery(Delivery.owed(FIRST, image.id, state, at=stage.clock.now()))
+
+
+async def send(stage: Any, notifier: Any) -> bool | None:
+    return await send_webhook(
+        FIRST,
+        records=stage.records,
+        notifier=notifier,
+        links=stage.links,
+        clock=stage.clock,
+        persistence=PERSISTENCE,
+    )
+
+
+async def delivery(stage: Any) -> Delivery:
+    async with stage.records.reading() as snapshot:
+        found: Delivery = await snapshot.delivery(FIRST)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (State.READY, WebhookEvent.READY),
+        (State.REJECTED, WebhookEvent.REJECTED),
+        (State.FAILED, WebhookEvent.FAILED),
+        (State.DELETED, WebhookEvent.DELETED),
+    ],
+)
+async def test_the_message_says_what_happened_and_what_check_says(
+    stage: Any, notifier: RecordingNotifier, state: State, event: WebhookEvent
+):
+    await owe(stage, state)
+
+    arrived = await send(stage, notifier)
+
+    ((sent_id, body, sent_at),) = notifier.sent
+    message = msgspec.json.decode(body)
+    (image,) = await _all(stage)
+    assert arrived is True
+    assert (sent_id, sent_at) == (FIRST, stage.clock.now())
+    assert (message["type"], set(message)) == (event, {"type", "timestamp", "data"})
+    assert message["data"] == msgspec.to_builtins(report(image, [], stage.links))
+
+
+async def test_what_arrived_is_settled_and_not_sent_again(stage: Any, notifier: RecordingNotifier):
+    await owe(stage)
+    await send(stage, notifier)
+
+    again = await send(stage, notifier)
+
+    assert again is None
+    assert len(notifier.sent) == 1
+    assert (await delivery(stage)).settled_at == stage.clock.now()
+
+
+async def test_what_did_not_arrive_is_queued_for_later_and_not_sent_before(stage: Any, notifier: RecordingNotifier):
+    await owe(stage)
+    notifier.failing = "the receiver answered 500"
+
+    arrived = await send(stage, notifier)
+    at_once = await send(stage, notifier)
+
+    noted = await delivery(stage)
+    later = stage.clock.now() + timedelta(seconds=5)
+    assert (arrived, at_once) == (False, None)
+    assert (noted.attempts, noted.next_attempt_at, noted.settled_at) == (1, later, None)
+    assert "answered 500" in (noted.last_error or "")
+    assert stage.jobs.queued == [(SendWebhook(FIRST), later)]
+
+
+async def test_it_arrives_at_a_later_try_under_the_same_id(stage: Any, notifier: RecordingNotifier):
+    await owe(stage)
+    notifier.failing = "down"
+    await send(stage, notifier)
+    notifier.failing = None
+    stage.clock.advance(timedelta(seconds=5))
+
+    arrived = await send(stage, notifier)
+
+    noted = await delivery(stage)
+    assert arrived is True
+    assert [sent_id for sent_id, _, _ in notifier.sent] == [FIRST]
+    assert (noted.attempts, noted.last_error) == (2, None)
+
+
+async def test_after_a_day_it_is_given_up(stage: Any, notifier: RecordingNotifier):
+    await owe(stage)
+    notifier.failing = "down"
+
+    tries = 0
+    while (noted := await delivery(stage)).settled_at is None:
+        stage.clock.advance(max(timedelta(0), noted.next_attempt_at - stage.clock.now()))
+        await send(stage, notifier)
+        tries += 1
+
+    passed = stage.clock.now() - noted.created_at
+    assert DAY - timedelta(hours=1) <= passed <= DAY
+    assert (noted.attempts, noted.last_error) == (tries, "The webhook could not be delivered: down.")
+    assert 24 < tries < 40
+
+
+async def test_of_two_tries_at_once_one_is_counted_and_one_queued(stage: Any):
+    await owe(stage)
+    both = asyncio.Barrier(2)
+
+    class Together(RecordingNotifier):
+        async def send(self, *args: Any, **kwargs: Any) -> None:
+            await both.wait()
+            await super().send(*args, **kwargs)
+
+    notifier = Together(failing="down")
+    await asyncio.gather(send(stage, notifier), send(stage, notifier))
+
+    assert (await delivery(stage)).attempts == 1
+    assert len(stage.jobs.queued) == 1
+
+
+async def test_a_delivery_that_is_not_there_is_nothing_to_do(stage: Any, notifier: RecordingNotifier):
+    assert await send(stage, notifier) is None
+
+
+async def _all(stage: Any) -> Any:
+    async with stage.records.reading() as snapshot:
+        return await snapshot.page(ImageFilter(), after=None, limit=10)

@@ -1,0 +1,125 @@
+"""Step 6: every ending has its state, its audit event, its webhook and its job."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from safelight.domain.errors import SENTENCES, Reason, WrongState
+from safelight.domain.events import Action, WebhookEvent
+from safelight.domain.image import Ending, Image, Look, State
+from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
+
+LOOK = Look("3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#7a5b3c")
+BROKEN = Broken("rendering_failed", "no answer")
+
+
+async def finalize(stage: Any, image: Image, outcome: Outcome, *, told: bool = True) -> State:
+    return await finalize_image(
+        image,
+        outcome,
+        records=stage.records,
+        signals=stage.signals,
+        clock=stage.clock,
+        ids=stage.ids,
+        retries=stage.retries,
+        told=told,
+    )
+
+
+async def taken(stage: Any, times: int = 1) -> Image:
+    image = await stage.image_in(State.UPLOADED)
+    for _ in range(times):
+        async with stage.records.transaction() as tx:
+            image = await tx.take(image, now=State.PROCESSING, lease_until=stage.clock.now())
+    return image
+
+
+async def test_a_finished_image_is_ready_and_the_application_is_told(stage: Any):
+    image = await taken(stage)
+
+    state = await finalize(stage, image, Done(LOOK, original_kept=True))
+
+    stored = await stage.stored(image.id)
+    (owed,) = await stage.owed()
+    assert state is stored.state is State.READY
+    assert (stored.look, stored.original_kept, stored.ready_at) == (LOOK, True, stage.clock.now())
+    assert (owed.event, owed.image_id) == (WebhookEvent.READY, image.id)
+    assert stage.queued() == [SendWebhook(owed.id)]
+    assert await stage.actions(image.id) == [Action.READY]
+    assert stage.signals.changed_images == [image.id]
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_a_spoilt_file_is_rejected_with_a_sentence_and_purged(stage: Any, reason: Reason):
+    image = await taken(stage)
+
+    state = await finalize(stage, image, Spoilt(reason))
+
+    stored = await stage.stored(image.id)
+    (owed,) = await stage.owed()
+    assert state is stored.state is State.REJECTED
+    assert stored.ending == Ending(reason, SENTENCES[reason])
+    assert stage.queued() == [PurgeImage(image.id), SendWebhook(owed.id)]
+    assert owed.event is WebhookEvent.REJECTED
+
+
+async def test_our_own_fault_is_tried_again_later_and_nobody_is_told(stage: Any):
+    image = await taken(stage, times=2)
+
+    state = await finalize(stage, image, BROKEN)
+
+    stored = await stage.stored(image.id)
+    again = stage.clock.now() + timedelta(seconds=4)
+    assert state is stored.state is State.UPLOADED
+    assert stored.next_attempt_at == again
+    assert stage.jobs.queued == [(ProcessImage(image.id), again)]
+    assert (await stage.owed(), await stage.actions(image.id)) == ([], [])
+    assert stage.signals.changed_images == [image.id]
+
+
+async def test_after_the_last_try_it_has_failed(stage: Any):
+    image = await taken(stage, times=3)
+
+    state = await finalize(stage, image, BROKEN)
+
+    stored = await stage.stored(image.id)
+    (owed,) = await stage.owed()
+    assert state is stored.state is State.FAILED
+    assert stored.ending == Ending("rendering_failed", FAILED_MESSAGE)
+    assert (owed.event, stage.queued()) == (WebhookEvent.FAILED, [SendWebhook(owed.id)])
+    assert await stage.actions(image.id) == [Action.FAILED]
+
+
+async def test_an_application_that_wants_no_webhooks_is_owed_none(stage: Any):
+    image = await taken(stage)
+
+    await finalize(stage, image, Done(LOOK, original_kept=True), told=False)
+
+    assert (await stage.owed(), stage.queued()) == ([], [])
+
+
+@pytest.mark.parametrize("outcome", [Done(LOOK, original_kept=True), Spoilt(Reason.DAMAGED), BROKEN], ids=repr)
+async def test_a_worker_that_lost_the_image_decides_nothing(stage: Any, outcome: Outcome):
+    lost = await taken(stage)
+    async with stage.records.transaction() as tx:
+        image = await tx.take(lost, now=State.PROCESSING, lease_until=stage.clock.now())
+
+    with pytest.raises(WrongState):
+        await finalize(stage, lost, outcome)
+
+    assert await stage.stored(image.id) == image
+    assert (stage.queued(), await stage.owed()) == ([], [])
+
+
+async def test_an_image_that_was_deleted_meanwhile_stays_deleted(stage: Any):
+    image = await taken(stage)
+    async with stage.records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=State.DELETED)
+
+    with pytest.raises(WrongState, match="deleted"):
+        await finalize(stage, image, Done(LOOK, original_kept=True))
+
+    assert (await stage.stored(image.id)).state is State.DELETED

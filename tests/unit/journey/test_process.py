@@ -1,0 +1,221 @@
+"""Step 4: one worker at a time, every write fenced, and every ending known."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from safelight.domain import keys
+from safelight.domain.errors import ImageRejected, Reason, RenderingFailed, WrongState
+from safelight.domain.formats import InputFormat, OutputFormat
+from safelight.domain.image import Image, Look, State
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.journey.process import Terms, process_image
+from safelight.ports.renderer import Inspected, Recipe, Rendered
+from safelight.testing.fakes import ScriptedRenderer
+
+FILE = b"the bytes of a file"
+LEASE = timedelta(minutes=5)
+INSPECTED = Inspected(InputFormat.JPEG, 800, 600, 1, len(FILE), hashlib.sha256(FILE).hexdigest())
+LOOK = Look("3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#7a5b3c")
+THUMB = Rendered("thumb", OutputFormat.WEBP, 96, 96, b"a small picture")
+PARTS = (INSPECTED, LOOK, THUMB)
+
+
+async def process(
+    stage: Any, image: Image, renderer: Any = None, *, lease: timedelta = LEASE
+) -> tuple[Image, Outcome] | None:
+    return await process_image(
+        image.id,
+        kinds=stage.kinds,
+        records=stage.records,
+        objects=stage.objects,
+        renderer=renderer or ScriptedRenderer(PARTS),
+        signals=stage.signals,
+        clock=stage.clock,
+        terms=Terms(lease, max_attempts=3),
+    )
+
+
+async def uploaded(stage: Any, number: int = 1, **changes: object) -> Image:
+    image = await stage.image_in(State.UPLOADED, number, **changes)
+    stage.upload(image)
+    return image
+
+
+async def test_what_is_rendered_is_stored_and_noted_and_the_original_kept(stage: Any):
+    image = await uploaded(stage)
+    renderer = ScriptedRenderer(PARTS)
+
+    taken, outcome = await process(stage, image, renderer)
+
+    assert outcome == Done(LOOK, original_kept=True)
+    assert (taken.state, taken.attempt) == (State.PROCESSING, 1)
+    assert taken.lease_until == stage.clock.now() + LEASE
+    stored = await stage.stored(image.id)
+    assert stored.verified
+    assert (stored.verified.width, stored.verified.height, stored.verified.renditions_expected) == (800, 600, 4)
+    (rendition,) = await stage.renditions(image.id)
+    assert await stage.keys() == {
+        keys.incoming_of(image),
+        keys.original(image.id),
+        keys.rendition(rendition, public=True),
+    }
+    assert (renderer.sources, renderer.recipes) == ([FILE], [Recipe.of(stage.kinds["avatar"])])
+    assert stage.signals.changed_images == [image.id] * len(PARTS)
+
+
+async def test_a_protected_image_has_nothing_under_public_and_keeps_no_original_where_its_kind_says_so(stage: Any):
+    image = await uploaded(stage, kind="passport", public=False)
+
+    _, outcome = await process(
+        stage, image, ScriptedRenderer((INSPECTED, LOOK, replace(THUMB, variant="page", width=800)))
+    )
+
+    assert outcome == Done(LOOK, original_kept=False)
+    kept = await stage.keys() - {keys.incoming_of(image)}
+    assert len(kept) == 1
+    assert all(key.startswith(f"private/{image.id}/page-") for key in kept)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ImageRejected(Reason.TRUNCATED), Spoilt(Reason.TRUNCATED)),
+        (
+            RenderingFailed(reason="no answer"),
+            Broken("rendering_failed", "The sandbox failed: no answer. Run `safelight doctor`."),
+        ),
+        (TimeoutError(), Broken("processing_timeout", "processing took longer than 0:05:00")),
+    ],
+)
+async def test_every_error_becomes_an_outcome(stage: Any, error: Exception, expected: Outcome):
+    image = await uploaded(stage)
+
+    _, outcome = await process(stage, image, ScriptedRenderer((INSPECTED, error)))
+
+    assert outcome == expected
+
+
+async def test_bytes_that_are_not_there_are_our_fault(stage: Any):
+    image = await stage.image_in(State.UPLOADED)
+
+    _, outcome = await process(stage, image)
+
+    assert isinstance(outcome, Broken)
+    assert outcome.code == "object_missing"
+
+
+async def test_a_store_that_is_down_is_our_fault(stage: Any):
+    image = await uploaded(stage)
+    stage.objects.broken = True
+
+    _, outcome = await process(stage, image)
+
+    assert isinstance(outcome, Broken)
+    assert outcome.code == "storage_failed"
+
+
+async def test_a_kind_that_is_declared_no_more_is_our_fault(stage: Any):
+    image = await uploaded(stage, kind="banner")
+
+    _, outcome = await process(stage, image)
+
+    assert isinstance(outcome, Broken)
+    assert outcome.code == "unknown_kind"
+
+
+async def test_processing_ends_within_the_lease(stage: Any):
+    image = await uploaded(stage)
+
+    class Stuck:
+        async def render(self, _source: object, _recipe: object) -> AsyncIterator[Any]:
+            yield INSPECTED
+            await asyncio.Event().wait()
+
+    _, outcome = await process(stage, image, Stuck(), lease=timedelta(milliseconds=50))
+
+    assert isinstance(outcome, Broken)
+    assert outcome.code == "processing_timeout"
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.UPLOADED, State.PROCESSING}))
+async def test_there_is_nothing_to_do_in_any_other_state(stage: Any, state: State):
+    image = await stage.image_in(state)
+
+    assert await process(stage, image) is None
+    assert await stage.stored(image.id) == image
+
+
+async def test_an_image_that_another_worker_has_is_left_to_it(stage: Any):
+    image = await stage.image_in(State.PROCESSING)
+
+    assert await process(stage, image) is None
+    assert await stage.stored(image.id) == image
+
+
+async def test_of_two_workers_at_once_one_gets_the_image(stage: Any):
+    image = await uploaded(stage)
+
+    results = await asyncio.gather(process(stage, image), process(stage, image))
+
+    assert sorted(result is None for result in results) == [False, True]
+    assert (await stage.stored(image.id)).attempt == 1
+
+
+async def test_after_the_lease_another_worker_takes_over_and_the_first_writes_no_more(stage: Any):
+    image = await uploaded(stage)
+    taken_over = asyncio.Event()
+    begun = asyncio.Event()
+
+    class Slow:
+        async def render(self, _source: object, _recipe: object) -> AsyncIterator[Any]:
+            yield INSPECTED
+            begun.set()
+            await taken_over.wait()
+            yield THUMB
+
+    first = asyncio.create_task(process(stage, image, Slow()))
+    await begun.wait()
+    stage.clock.advance(LEASE)
+
+    taken, outcome = await process(stage, image)
+    taken_over.set()
+
+    assert (taken.attempt, outcome) == (2, Done(LOOK, original_kept=True))
+    with pytest.raises(WrongState):
+        await first
+
+
+async def test_a_worker_whose_image_was_deleted_writes_no_more(stage: Any):
+    image = await uploaded(stage)
+
+    class Deleting:
+        async def render(self, _source: object, _recipe: object) -> AsyncIterator[Any]:
+            yield INSPECTED
+            async with stage.records.transaction() as tx:
+                await tx.move(image.id, was=State.PROCESSING, now=State.DELETED)
+            yield THUMB
+
+    with pytest.raises(WrongState):
+        await process(stage, image, Deleting())
+
+    assert await stage.renditions(image.id) == []
+
+
+async def test_an_image_that_ended_every_worker_that_took_it_is_not_rendered_again(stage: Any):
+    image = await uploaded(stage)
+    for _ in range(3):
+        async with stage.records.transaction() as tx:
+            image = await tx.take(image, now=State.PROCESSING, lease_until=stage.clock.now() + LEASE)
+        stage.clock.advance(LEASE)
+    renderer = ScriptedRenderer(PARTS)
+
+    taken, outcome = await process(stage, image, renderer)
+
+    assert isinstance(outcome, Broken)
+    assert (outcome.code, taken.attempt, renderer.sources) == ("worker_lost", 4, [])

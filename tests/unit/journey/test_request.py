@@ -1,0 +1,147 @@
+"""Step 1: who may upload what, and what a client gets for asking."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from safelight.domain import keys
+from safelight.domain.errors import (
+    DiskFull,
+    EmptyFile,
+    NotAllowed,
+    SafelightError,
+    TooLarge,
+    TypeNotAccepted,
+    UnknownKind,
+    UnsupportedTransport,
+)
+from safelight.domain.events import Action, Origin
+from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, State
+from safelight.domain.who import NOBODY, Role, Scope, Who
+from safelight.journey.request import Rules, UploadRequest, request_upload
+from safelight.ports.records import ImageFilter
+
+TTL = timedelta(minutes=15)
+WANTED = UploadRequest("avatar", "me.jpg", "image/jpeg", 1000)
+
+
+async def request(stage: Any, wanted: UploadRequest = WANTED, origin: Origin | None = None) -> Any:
+    return await request_upload(
+        wanted,
+        origin or stage.origin,
+        rules=Rules(stage.kinds, TTL, min_free_bytes=500),
+        records=stage.records,
+        objects=stage.objects,
+        signer=stage.signer,
+        clock=stage.clock,
+        ids=stage.ids,
+    )
+
+
+async def test_a_request_makes_a_record_and_a_signed_upload(stage: Any):
+    checksum = Checksum(ChecksumAlgorithm.CRC32C, "4waSgw==")
+    target = Attachment("user", "42")
+
+    image, upload = await request(stage, replace(WANTED, attach=target, checksum=checksum))
+
+    assert image == await stage.stored(image.id)
+    assert (image.state, image.kind, image.public) == (State.REQUESTED, "avatar", True)
+    assert (image.declared_bytes, image.checksum, image.attached_to) == (1000, checksum, target)
+    assert image.expires_at == upload.expires_at == stage.clock.now() + TTL
+    assert keys.incoming_of(image) in upload.url
+    assert await stage.actions(image.id) == [Action.REQUESTED]
+
+
+async def test_the_url_permits_exactly_what_was_declared(stage: Any):
+    image, upload = await request(stage)
+
+    claims = stage.tokens.verify_upload(upload.url.partition("?token=")[2], now=stage.clock.now())
+
+    assert (claims.key, claims.bytes, claims.content_type) == (keys.incoming_of(image), 1000, "image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"kind": "banner"}, UnknownKind),
+        ({"bytes": 0}, EmptyFile),
+        ({"bytes": -1}, EmptyFile),
+        ({"bytes": 1001}, TooLarge),
+        ({"content_type": "text/html"}, TypeNotAccepted),
+        ({"content_type": "image/svg+xml"}, TypeNotAccepted),
+        ({"content_type": "image/tiff"}, TypeNotAccepted),
+        ({"transport": "tus"}, UnsupportedTransport),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_leaves_no_record(
+    stage: Any, changes: dict[str, Any], error: type[SafelightError]
+):
+    with pytest.raises(error):
+        await request(stage, replace(WANTED, **changes))
+
+    async with stage.records.reading() as snapshot:
+        assert await snapshot.page(ImageFilter(), after=None, limit=10) == []
+
+
+@pytest.mark.parametrize("declared", ["", "application/octet-stream", "IMAGE/JPEG", "image/jpg", "image/jpeg; a=\r\nb"])
+async def test_a_type_that_says_nothing_or_says_it_oddly_passes_in_plain_form(stage: Any, declared: str):
+    image, upload = await request(stage, replace(WANTED, content_type=declared))
+
+    assert image.declared_type == declared.partition(";")[0].lower()
+    assert upload.headers["content-type"] in {"image/jpeg", "image/jpg", "application/octet-stream"}
+
+
+@pytest.mark.parametrize(
+    ("who", "target"),
+    [
+        (Who(Role.APPLICATION, scopes=frozenset({Scope.UPLOAD})), None),
+        (Who(Role.APPLICATION, "7", scopes=frozenset({Scope.UPLOAD})), Attachment("user", "42")),
+        (Who(Role.USER, "42"), Attachment("user", "42")),
+    ],
+)
+async def test_the_application_and_whom_the_rule_lets_may_upload(stage: Any, who: Who, target: Attachment | None):
+    image, _ = await request(stage, replace(WANTED, kind="passport", attach=target), Origin(who))
+
+    assert (image.owner, image.attached_to) == (who.id, target)
+
+
+@pytest.mark.parametrize(
+    ("who", "target"),
+    [
+        (Who(Role.APPLICATION, scopes=frozenset({Scope.READ, Scope.MANAGE})), None),
+        (Who(Role.USER, "42"), Attachment("user", "43")),
+        (Who(Role.USER, "42"), None),
+        (NOBODY, Attachment("user", "42")),
+    ],
+)
+async def test_nobody_else_may(stage: Any, who: Who, target: Attachment | None):
+    with pytest.raises(NotAllowed):
+        await request(stage, replace(WANTED, kind="passport", attach=target), Origin(who))
+
+
+async def test_a_kind_without_a_rule_is_closed_to_users(stage: Any):
+    with pytest.raises(NotAllowed):
+        await request(stage, WANTED, Origin(Who(Role.USER, "42")))
+
+
+@pytest.mark.parametrize("room", [1500, None])
+async def test_a_file_is_taken_where_there_is_room_for_it(stage: Any, room: int | None):
+    stage.objects.room = room
+
+    assert (await request(stage))[0].state is State.REQUESTED
+
+
+async def test_a_file_that_would_use_the_room_that_stays_free_is_not_taken(stage: Any):
+    stage.objects.room = 1499
+
+    with pytest.raises(DiskFull):
+        await request(stage)
+
+
+async def test_a_file_name_is_for_showing_and_never_part_of_a_key(stage: Any):
+    image, upload = await request(stage, replace(WANTED, filename="../../etc/\x00pass\u202ewd.jpg"))
+
+    assert image.filename == "passwd.jpg"
+    assert "passwd" not in upload.url
