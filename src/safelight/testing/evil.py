@@ -159,6 +159,7 @@ def keep_hold(recipe: Recipe, tell: Tell) -> None:
     length = ctypes.c_size_t(4096)
     libc.mmap(None, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, _rendition(), ctypes.c_long(0))
     behave(recipe, tell)
+    sleep(recipe, lambda _part: None)
 
 
 def explore(recipe: Recipe, tell: Tell) -> None:
