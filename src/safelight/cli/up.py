@@ -31,7 +31,7 @@ def up(
     if not (i_know or is_loopback(chosen.host)):
         err.print(
             f"[red]Safelight's sandbox has not got its full lock yet, so it listens on loopback only, not on "
-            f"{chosen.host}.[/red]\nPut a proxy before it, or say --i-know if you trust everyone who can reach it."
+            f"{chosen.host}.[/red]\nSay --i-know if you trust everyone who could then upload to it."
         )
         raise typer.Exit(MISUSED)
     configure_logs(chosen.log_format)
