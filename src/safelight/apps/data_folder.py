@@ -1,5 +1,6 @@
 """Opens what lies in a data folder for a command that works beside the server, whether one runs or not."""
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,6 +42,13 @@ def database_in(folder: Path) -> Path:
             f"The database in {folder} is of an earlier version. Stop the server, then: {_migrate(folder)}"
         )
     return database
+
+
+def see_that_it_is_ours(folder: Path) -> None:
+    """Raise DataNotReady where the folder is another user's, who could not read the objects that we would write."""
+    uid = folder.stat().st_uid
+    if uid != os.geteuid():
+        raise DataNotReady(f"{folder} belongs to user {uid}. Run this as that user: sudo -u '#{uid}' safelight ...")
 
 
 @asynccontextmanager

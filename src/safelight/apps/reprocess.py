@@ -42,12 +42,13 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one image."""
+    """What came of one image. Without renditions: the code of what came between, and the same in words."""
 
     image_id: ImageId
     fate: Fate
     renditions: int = 0
-    reason: str = ""
+    code: str = ""
+    words: str = ""
 
 
 async def plan_reprocessing(kind: Kind, which: Which, records: Records) -> Plan:
@@ -109,7 +110,7 @@ async def _reprocess(image_id: ImageId, kind: Kind, which: Which, *, world: Worl
         async with world.records.reading() as snapshot:
             image = await snapshot.image(image_id)
         if image.state is not State.READY:
-            return Done(image_id, Fate.SKIPPED, reason=f"it is {image.state} now")
+            return _undone(image_id, Fate.SKIPPED, WrongState(image_id, image.state))
         made = await reprocess_image(
             image,
             which,
@@ -121,10 +122,14 @@ async def _reprocess(image_id: ImageId, kind: Kind, which: Which, *, world: Worl
             clock=world.clock,
         )
     except (WrongState, ImageNotFound) as error:
-        return Done(image_id, Fate.SKIPPED, reason=str(error))
+        return _undone(image_id, Fate.SKIPPED, error)
     except SafelightError as error:
-        return Done(image_id, Fate.FAILED, reason=str(error))
+        return _undone(image_id, Fate.FAILED, error)
     return Done(image_id, Fate.RENDERED, made)
+
+
+def _undone(image_id: ImageId, fate: Fate, error: SafelightError) -> Done:
+    return Done(image_id, fate, code=error.code, words=str(error))
 
 
 def _left_over(stored: Sequence[Rendition], kind: Kind, which: Which) -> bool:

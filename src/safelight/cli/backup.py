@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 
 from safelight.adapters.system import SystemClock
 from safelight.apps.backup import Manifest, write_backup
@@ -12,8 +13,6 @@ from safelight.apps.backup_check import Lack, check_archive, lacks
 from safelight.apps.wiring import DATABASE_FILE, KEYRING_FILE, OBJECTS_FOLDER
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import FAILED, errors_told, out
-
-MB = 1_000_000
 
 
 def backup(
@@ -61,8 +60,8 @@ def _tell(manifest: Manifest, file: Path, folder: Path, *, with_keyring: bool) -
     )
     if not with_keyring:
         out.print(
-            f"Not in it: the signing keys ({KEYRING_FILE}), for with them and the records one could make tokens for "
-            f"every image.\n  Keep a copy of {folder / KEYRING_FILE} in another place, or say --with-keyring.",
+            f"Not in it: the signing keys, for whoever has them and the records can make tokens for every image.\n"
+            f"  Keep a copy of {folder / KEYRING_FILE} in another place, or say --with-keyring.",
             markup=False,
         )
     out.print(
@@ -101,6 +100,6 @@ def _tell_lack(lack: Lack) -> None:
 def _size(manifest: Manifest) -> str:
     images = sum(manifest.images.values())
     return (
-        f"{images:,} images, {manifest.objects:,} objects of {manifest.object_bytes / MB:,.1f} MB asked for, "
+        f"{images:,} images, which ask for {manifest.objects:,} objects of {decimal(manifest.object_bytes)}, "
         f"revision {manifest.revision}"
     )

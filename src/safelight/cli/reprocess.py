@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from safelight.apps.data_folder import database_in
+from safelight.apps.data_folder import database_in, see_that_it_is_ours
 from safelight.apps.kinds import load_kinds
 from safelight.apps.logs import configure_logs
 from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_reprocessing, reprocess_images, retry_images
@@ -21,7 +21,7 @@ from safelight.settings import Settings
 from safelight.upkeep.reprocess import Which
 
 SHOWN_PER_REASON = 3
-"""Images named for each reason; the rest are counted."""
+"""What is told in words of each reason; the rest is counted."""
 
 
 @dataclass
@@ -30,14 +30,14 @@ class Tally:
 
     images: Counter[Fate] = field(default_factory=Counter)
     renditions: int = 0
-    reasons: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    undone: dict[tuple[Fate, str], list[Done]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, done: Done) -> None:
         """Count one image."""
         self.images[done.fate] += 1
         self.renditions += done.renditions
-        if done.reason:
-            self.reasons[f"{done.fate}: {done.reason}"].append(done.image_id)
+        if done.code:
+            self.undone[done.fate, done.code].append(done)
 
 
 def reprocess(
@@ -68,6 +68,7 @@ def reprocess(
     configure_logs(using.log_format)
     with errors_told():
         database_in(using.data)
+        see_that_it_is_ours(using.data)
         every_kind = load_kinds(using.kinds)
         tally = asyncio.run(_run(using, every_kind, every_kind[kind], wanted[0], dry_run=dry_run))
     if tally.images[Fate.FAILED]:
@@ -131,6 +132,9 @@ def _tell(tally: Tally) -> None:
         f"{images[Fate.RENDERED]:,} images done, {tally.renditions:,} renditions made; "
         f"{images[Fate.SKIPPED]:,} skipped, {images[Fate.FAILED]:,} failed"
     )
-    for reason, ids in tally.reasons.items():
-        more = f" and {len(ids) - SHOWN_PER_REASON:,} more" if len(ids) > SHOWN_PER_REASON else ""
-        out.print(f"  {reason}\n    {', '.join(ids[:SHOWN_PER_REASON])}{more}", markup=False)
+    for (fate, code), some in tally.undone.items():
+        out.print(f"{fate}, {code}: {len(some):,}")
+        for done in some[:SHOWN_PER_REASON]:
+            out.print(f"  {done.image_id}  {done.words}", markup=False)
+        if len(some) > SHOWN_PER_REASON:
+            out.print(f"  and {len(some) - SHOWN_PER_REASON:,} more")

@@ -1,6 +1,6 @@
 """Commands run in this process, on a data folder of the test's own."""
 
-import re
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from safelight.cli.app import app
 
 Run = Callable[..., Result]
 
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
-
 
 @pytest.fixture(autouse=True)
 def only_the_tests_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SAFELIGHT_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
 

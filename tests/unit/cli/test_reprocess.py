@@ -1,10 +1,12 @@
 """`safelight reprocess`: what it is asked for, and failed images that are sent round again."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from safelight.apps.data_folder import records_in
@@ -13,6 +15,8 @@ from safelight.ports.records import Changes
 from safelight.testing.samples import new_image
 
 Run = Callable[..., Result]
+
+NOBODY = 65534
 
 
 def test_only_one_choice_of_variants_is_taken(run: Run, data: Path) -> None:
@@ -48,6 +52,16 @@ def test_failed_images_are_sent_round_again(run: Run, data: Path) -> None:
     assert before.state is State.FAILED
     assert done.exit_code == 0
     assert after.state is State.UPLOADED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_another_user_writes_no_objects_that_the_server_could_not_read(run: Run, data: Path) -> None:
+    os.chown(data, NOBODY, NOBODY)
+
+    refused = run("reprocess", "--kind", "photo", "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"sudo -u '#{NOBODY}'" in refused.stderr
 
 
 async def _plant_failed(data: Path) -> None:

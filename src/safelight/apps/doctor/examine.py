@@ -21,7 +21,7 @@ from safelight.settings import Settings
 
 Check = Callable[..., list[Finding] | Awaitable[list[Finding]]]
 
-OF_THE_FOLDER: Sequence[Check] = (folder.private_folder, folder.free_space, folder.clock, keyring.keyring)
+OF_THE_FOLDER: Sequence[Check] = (folder.owner, folder.private_folder, folder.free_space, folder.clock, keyring.keyring)
 OF_THE_RECORDS: Sequence[Check] = (
     keyring.lost_keyring,
     records.api_keys,

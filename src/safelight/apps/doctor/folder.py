@@ -48,6 +48,18 @@ def private_folder(visit: Visit) -> list[Finding]:
     return fine("privacy", "nobody else may look into the data folder")
 
 
+def owner(visit: Visit) -> list[Finding]:
+    """See that whoever asks is who the server runs as: what they may do says nothing of what the server may."""
+    uid = visit.settings.data.stat().st_uid
+    if uid == os.geteuid():
+        return []
+    return warning(
+        "owner",
+        f"the data folder belongs to user {uid}, and this command runs as user {os.geteuid()}",
+        f"sudo -u '#{uid}' safelight doctor",
+    )
+
+
 def free_space(visit: Visit) -> list[Finding]:
     """Compare what is left with what must be."""
     free, least = shutil.disk_usage(visit.settings.data).free, visit.settings.min_free_bytes

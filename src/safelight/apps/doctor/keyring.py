@@ -1,9 +1,11 @@
 """The signing keys, which every token and signed URL stands on."""
 
+from stat import S_IMODE
+
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.keyring import KeyringInvalid, read_keyring
+from safelight.adapters.keyring import NOT_THE_OWNER, KeyringInvalid, read_keyring
 from safelight.adapters.records.tables import image
 from safelight.apps.doctor.finding import Finding, Visit, fine, wrong
 from safelight.apps.wiring import KEYRING_FILE
@@ -16,6 +18,14 @@ def keyring(visit: Visit) -> list[Finding]:
     path = visit.settings.data / KEYRING_FILE
     if not path.exists():
         return []
+    mode = S_IMODE(path.stat().st_mode)
+    if mode & NOT_THE_OWNER:
+        return wrong(
+            "keyring",
+            f"other users of this machine may read the signing keys (mode {mode:o})",
+            f"chmod 600 {path}; where somebody may have read them, move the file away as well, and the next start "
+            f"makes a new one: {AFTERWARDS}",
+        )
     try:
         keys = read_keyring(path)
     except KeyringInvalid as error:

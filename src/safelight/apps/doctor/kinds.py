@@ -9,7 +9,7 @@ def kinds_file(visit: Visit) -> list[Finding]:
     path = visit.settings.kinds
     if isinstance(visit.kinds, KindInvalid):
         cure = (
-            "Mend it: docs of Kind, cover and fit say what is possible"
+            "Mend what it names; safelight up and safelight reprocess need the whole file"
             if path and path.is_file()
             else "Name another: --kinds, or SAFELIGHT_KINDS; relative paths begin at the folder of the command"
         )

@@ -1,15 +1,20 @@
 """The checks of the data folder."""
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from safelight.apps.doctor.finding import Level, Visit
-from safelight.apps.doctor.folder import clock, data_folder, free_space, private_folder
+from safelight.apps.doctor.folder import clock, data_folder, free_space, owner, private_folder
 from safelight.testing.fakes import FrozenClock
 
 MakeVisit = Callable[..., Visit]
+
+NOBODY = 65534
 
 
 def test_a_sound_folder_is_well(visit: MakeVisit, data: Path) -> None:
@@ -47,6 +52,17 @@ def test_a_folder_that_others_may_read_is_wrong(visit: MakeVisit, data: Path) ->
     assert found.level is Level.WRONG
     assert "mode 755" in found.seen
     assert found.cure == f"chmod 700 {data}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_told(visit: MakeVisit, data: Path) -> None:
+    assert owner(visit()) == []
+    os.chown(data, NOBODY, NOBODY)
+
+    (found,) = owner(visit())
+
+    assert found.level is Level.WARNING
+    assert found.cure == f"sudo -u '#{NOBODY}' safelight doctor"
 
 
 def test_less_room_than_must_stay_free_is_wrong(visit: MakeVisit, data: Path) -> None:

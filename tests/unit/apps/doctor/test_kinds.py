@@ -53,4 +53,4 @@ def test_a_file_that_cannot_be_used_is_wrong(visit: MakeVisit, tmp_path: Path, t
 
     assert found.level is Level.WRONG
     assert seen in found.seen
-    assert "Mend it" in found.cure
+    assert "Mend what it names" in found.cure
