@@ -57,7 +57,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(embedded(settings, kinds, addresses))
         await world.objects.sweep_temporary(older_than=world.clock.now())  # nobody else writes: what is there is left
-        renderer = await stack.enter_async_context(sandbox(settings))
+        renderer = await stack.enter_async_context(sandbox(settings, metrics=world.metrics))
         notifier = await stack.enter_async_context(webhooks(settings))
         new_key = await first_key(world, settings.bootstrap_key)
         app = _whole(world)

@@ -12,10 +12,12 @@ from safelight.apps.wiring import World
 from safelight.domain.retry import Backoff
 from safelight.journey.announce import Persistence
 from safelight.journey.finalize import Retries
+from safelight.ports.metrics import Metrics
 from safelight.settings import Settings
 from safelight.upkeep.reconcile import reconcile
 from safelight.upkeep.recover import recover_images
 from safelight.upkeep.sweep import sweep_orphans
+from safelight.worker.child import Ending
 from safelight.worker.handlers import Handlers, WorkerParts
 from safelight.worker.periodic import every
 from safelight.worker.renderer import SandboxRenderer
@@ -125,17 +127,26 @@ async def _watch_lag(world: World) -> None:
 
 
 @asynccontextmanager
-async def sandbox(settings: Settings, *, zygote: Sequence[str] = COMMAND) -> AsyncIterator[SandboxRenderer]:
+async def sandbox(
+    settings: Settings, *, metrics: Metrics | None = None, zygote: Sequence[str] = COMMAND
+) -> AsyncIterator[SandboxRenderer]:
     """Return a block with the sandbox: a zygote in every slot. Raises RenderingFailed where it does not start.
 
-    `zygote` is the command that starts one.
+    `metrics` hear of what each child used; `zygote` is the command that starts one.
     """
+
+    def note(ending: Ending) -> None:
+        if metrics is not None:
+            metrics.latency("sandbox cpu", ending.ended.cpu_seconds)
+            metrics.level("sandbox_peak_bytes", ending.ended.peak_bytes)
+
     async with SandboxRenderer(
         slots=settings.slots,
         render_timeout=settings.render_timeout,
         render_cpu=settings.render_cpu,
         render_memory_bytes=settings.render_memory_bytes,
         max_rendition_bytes=settings.max_rendition_bytes,
+        on_end=note,
         zygote=zygote,
     ) as renderer:
         yield renderer
