@@ -1,6 +1,7 @@
 """The whole system in one process, the sandbox's children apart: SQLite, a folder, and nothing else."""
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -49,6 +50,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
     Raises DataInUse, KindInvalid, KeyInvalid, StorageFailed, RenderingFailed, and OSError where the port is taken.
     """
     kinds = load_kinds(settings.kinds)
+    _raise_file_limit()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(data_lock(settings.data))
@@ -131,6 +133,12 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no more requests, and end when those under way are answered."""
         self.should_exit = True
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as we may: each connection is one, and shells allow few by default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

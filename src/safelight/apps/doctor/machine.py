@@ -23,7 +23,7 @@ PROBE = b"probe"
 
 def descriptors(visit: Visit) -> list[Finding]:
     """Compare the limit with what as many connections as are allowed would need."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     settings = visit.settings
     need = FILES_PER_CONNECTION * settings.max_connections + FILES_PER_SLOT * settings.slots + OTHER_FILES
     if limit != resource.RLIM_INFINITY and limit < need:
