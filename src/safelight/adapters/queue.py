@@ -65,7 +65,7 @@ class MemoryQueue:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queries = _Queries(InMemoryDriver())
+        self._queries = QuietQueries(InMemoryDriver())
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
@@ -106,7 +106,7 @@ class MemoryQueue:
         await self._queries.clear_queue_log()
 
 
-class _Queries(InMemoryQueries):
+class QuietQueries(InMemoryQueries):
     """PgQueuer's memory, which wakes its manager once for each time that it waits, and never reads all that is queued.
 
     PgQueuer tells of every change, and its manager keeps what it has not read yet: under load it would fall behind, a

@@ -4,13 +4,17 @@ import asyncio
 import gc
 import tracemalloc
 from contextlib import suppress
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import structlog
+from pgqueuer.adapters.inmemory import InMemoryDriver
+from pgqueuer.models import QueueManagerId
 from structlog.testing import capture_logs
 
 from safelight.adapters import queue
-from safelight.adapters.queue import PLACES, MemoryQueue
+from safelight.adapters.queue import PLACES, MemoryQueue, QuietQueries
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import Job, ProcessImage
 from safelight.testing.fakes import FrozenClock
@@ -122,6 +126,45 @@ async def test_a_handler_that_will_not_end_does_not_hold_the_queue(jobs: MemoryQ
     may_end.set()
 
     assert stopped
+
+
+async def test_nothing_begins_once_the_queue_is_cancelled(jobs: MemoryQueue) -> None:
+    begun: list[Job] = []
+    cancelled: list[Job] = []
+
+    async def endless(job: Job) -> None:
+        begun.append(job)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(job)
+            raise
+
+    for steps in range(40):
+        await jobs.enqueue(ProcessImage(image(steps)))
+        runner = asyncio.create_task(jobs.run(endless, concurrency=4))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        runner.cancel()
+        with suppress(asyncio.CancelledError):
+            await runner
+
+        assert begun == cancelled
+
+    assert begun
+
+
+async def test_a_change_between_looking_and_waiting_wakes_the_manager() -> None:
+    queries, told = QuietQueries(InMemoryDriver()), list[str]()
+    await queries.driver.add_listener(queries.qbe.settings.channel, told.append)
+
+    await queries.dequeue(1, {}, QueueManagerId(uuid4()), None, timedelta(seconds=30))
+    await queries.enqueue("rendering", b"")
+    before = len(told)
+    await queries.eligible_queued_work([])
+    await queries.enqueue("rendering", b"")
+
+    assert (before, len(told)) == (0, 1)
 
 
 def test_every_kind_of_job_has_its_place() -> None:

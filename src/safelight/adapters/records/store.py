@@ -11,6 +11,7 @@ from safelight.adapters.records.engine import Observe, SqliteDatabase, ignore, t
 from safelight.adapters.records.outbox import AfterCommit, Outbox
 from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.transaction import SqlTransaction
+from safelight.domain.errors import StorageFailed
 from safelight.ports.jobs import Jobs
 
 
@@ -58,8 +59,10 @@ async def open_records(path: Path, jobs: Jobs, *, observe: Observe = ignore) -> 
     """Open the SQLite database at `path`, which `migrate` has made or renewed; close it at the end of the block.
 
     Jobs are handed to `jobs` after each commit. `observe` hears how many seconds each `wait` for the one writer, each
-    `write` and each `read` took.
+    `write` and each `read` took. Raises StorageFailed where there is no database.
     """
+    if not path.exists():  # noqa: ASYNC240 - once, at the start
+        raise StorageFailed(f"there is no database at {path}")
     database = SqliteDatabase(path, observe=observe)
     try:
         yield SqlRecords(database, outbox=lambda _connection: AfterCommit(jobs))

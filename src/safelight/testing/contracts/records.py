@@ -216,16 +216,18 @@ class RecordsContract:
             with pytest.raises(ValueError, match="takes"):
                 await tx.take(image, now=State.PROCESSING, lease_until=LEASE)
 
-    async def test_of_fifty_workers_one_takes_the_image(self, records: Records) -> None:
-        image = await image_in(records, State.UPLOADED)
+    @pytest.mark.parametrize("was", [State.UPLOADED, State.PROCESSING, State.READY])
+    async def test_of_fifty_workers_one_takes_the_image(self, records: Records, was: State) -> None:
+        image = await image_in(records, was)
+        now = State.READY if was is State.READY else State.PROCESSING
 
         async def take() -> Image | None:
             async with records.transaction() as tx:
-                return await tx.take(image, now=State.PROCESSING, lease_until=LEASE)
+                return await tx.take(image, now=now, lease_until=LEASE)
 
         taken = await asyncio.gather(*(take() for _ in range(50)))
 
-        assert [one.attempt for one in taken if one] == [1]
+        assert [one.attempt for one in taken if one] == [image.attempt + 1]
 
     async def test_forty_writers_at_once_all_write(self, records: Records) -> None:
         written = await asyncio.gather(*(image_in(records, State.UPLOADED, number) for number in range(40)))

@@ -43,6 +43,16 @@ async def test_a_backup_taken_while_records_are_written_holds_no_half_transactio
         assert copied.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_backup_needs_no_log_beside_it(database: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(database)) as live:
+        live.execute("PRAGMA journal_mode=WAL")
+
+    backup(database, tmp_path / "copy.db")
+
+    with closing(sqlite3.connect(f"{(tmp_path / 'copy.db').as_uri()}?immutable=1", uri=True)) as copied:
+        assert copied.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
 async def test_a_backup_is_one_private_file_that_opens_as_records(
     records: SqlRecords, database: Path, tmp_path: Path
 ) -> None:

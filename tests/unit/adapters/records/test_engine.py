@@ -102,6 +102,21 @@ async def test_a_reader_cannot_write(database: Path) -> None:
         await opened.close()
 
 
+async def test_a_writer_that_has_begun_keeps_other_processes_out(database: Path) -> None:
+    opened = SqliteDatabase(database)
+    try:
+        async with opened.writing() as connection:
+            await connection.execute(text("SELECT 1"))
+
+            with (
+                closing(sqlite3.connect(database, timeout=0)) as other,
+                pytest.raises(sqlite3.OperationalError, match="locked"),
+            ):
+                other.execute("BEGIN IMMEDIATE")
+    finally:
+        await opened.close()
+
+
 async def test_commits_wait_for_the_disk_and_go_to_a_log(database: Path) -> None:
     opened = SqliteDatabase(database)
     try:
@@ -141,10 +156,10 @@ async def test_a_broken_file_is_the_storages_failure(tmp_path: Path) -> None:
             await ids(records)
 
 
-async def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StorageFailed, match="unable to open"):
-        async with open_records(tmp_path / "records.db", RecordingJobs()) as records:
-            await add(records, 1)
+async def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="there is no database"):
+        async with open_records(tmp_path / "records.db", RecordingJobs()):
+            pytest.fail("opened")
 
     assert names_in(tmp_path) == set()
 
