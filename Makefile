@@ -12,7 +12,7 @@ DEV    := $(VENV)/.dev
 PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lock clean
+.PHONY: help demo up test check openapi lock clean
 
 help: ## say what can be made
 	@sed -n 's/^# make/make/p' Makefile
@@ -47,6 +47,9 @@ check: $(DEV)
 
 test: check
 	$(BIN)/pytest
+
+openapi: $(APP) ## write openapi.json anew
+	@$(BIN)/python -c 'import sys; from safelight.apps.api import openapi_json; sys.stdout.buffer.write(openapi_json())' > openapi.json
 
 lock: ## resolve the requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade requirements/app.in -o requirements/app.txt

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
+import httpx
 import pytest
 
 from safelight.adapters.disk.signer import DiskSigner
+from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.domain import keys
@@ -21,7 +24,12 @@ from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
 from safelight.domain.variant import cover, fit
 from safelight.domain.who import Role, Scope, Who
+from safelight.http.api import api
+from safelight.http.asgi import App
+from safelight.http.parts import Limits, Parts
+from safelight.http.request_id import with_request_id
 from safelight.journey.finalize import Retries
+from safelight.journey.request import Rules
 from safelight.testing.contracts.records import image_in
 from safelight.testing.fakes import CountingIds, FrozenClock, RecordingJobs, RecordingSignals
 from safelight.testing.memory_store import MemoryObjectStore
@@ -116,3 +124,41 @@ async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
     jobs = RecordingJobs()
     async with open_records(tmp_path / "records.db", jobs) as records:
         yield Stage(records, jobs, kinds)
+
+
+@pytest.fixture
+def parts(stage: Stage) -> Parts:
+    """What the API is made from, over the stage."""
+    metrics = PrometheusMetrics()
+    return Parts(
+        rules=Rules(stage.kinds, timedelta(minutes=15), min_free_bytes=0),
+        limits=Limits(
+            max_upload_attempts=20,
+            max_body_bytes=64_000,
+            max_page=200,
+            max_wait=timedelta(0),
+            events_ping=timedelta(seconds=15),
+            download_bucket=timedelta(minutes=5),
+            allowed_origins=("https://app.example",),
+        ),
+        links=stage.links,
+        records=stage.records,
+        objects=stage.objects,
+        signer=stage.signer,
+        signals=stage.signals,
+        tokens=stage.tokens,
+        clock=stage.clock,
+        ids=stage.ids,
+        metrics=metrics,
+        exposition=metrics.exposition,
+        told=True,
+    )
+
+
+@pytest.fixture
+async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API, within this process."""
+    app = with_request_id(cast("App", api(parts, version="1.2.3")), new_id=parts.ids.new)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
+        yield client

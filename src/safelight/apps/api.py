@@ -4,7 +4,8 @@ from litestar import Litestar
 
 from safelight import __version__
 from safelight.apps.wiring import World
-from safelight.http.api import api
+from safelight.http.api import ROUTES, api
+from safelight.http.openapi import openapi_document, openapi_schema
 from safelight.http.parts import Limits, Parts
 from safelight.journey.request import Rules
 
@@ -36,3 +37,8 @@ def api_app(world: World) -> Litestar:
         told=settings.webhook_url is not None,
     )
     return api(parts, version=__version__)
+
+
+def openapi_json() -> bytes:
+    """Return the OpenAPI document as `openapi.json` holds it; `make openapi` writes it."""
+    return openapi_document(openapi_schema(ROUTES, version=__version__))

@@ -11,7 +11,7 @@ ImageId = NewType("ImageId", str)
 
 
 class State(StrEnum):
-    """Where an image is on its way. `NEXT` says where it may go from there."""
+    """Where an image is on its way."""
 
     REQUESTED = "requested"
     UPLOADED = "uploaded"
@@ -37,6 +37,7 @@ NEXT: Mapping[State, frozenset[State]] = {
     State.EXPIRED: frozenset({State.DELETED}),
     State.DELETED: frozenset(),
 }
+"""Where an image may go from each state."""
 
 FINAL = frozenset({State.READY, State.REJECTED, State.FAILED, State.EXPIRED, State.DELETED})
 """States that whoever waits for an image need not wait beyond."""

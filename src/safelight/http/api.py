@@ -1,18 +1,20 @@
 """The API: Litestar, the routes, and how its errors go out."""
 
+from functools import cache, partial
 from http import HTTPStatus
 from typing import cast
 
 import structlog
 from litestar import Litestar, Response
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
 from safelight.http import image_routes, operate_routes, show_routes, upload_routes
 from safelight.http.auth import ApiRequest
-from safelight.http.openapi import openapi_config
+from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
 from safelight.http.problems import Problem, http_problem, problem
 from safelight.http.request_id import request_id_of
@@ -50,7 +52,8 @@ def api(parts: Parts, *, version: str) -> Litestar:
         exception_handlers={SafelightError: _refused, HTTPException: _http_error, Exception: _our_fault},
         request_max_body_size=parts.limits.max_body_bytes,
         cors_config=_cors(parts.limits.allowed_origins),
-        openapi_config=openapi_config(version),
+        openapi_config=None,
+        state=State({"openapi": cache(partial(openapi_schema, ROUTES, version=version))}),
         logging_config=None,
     )
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
 from safelight.domain import api_keys
 from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, TokenInvalid
@@ -18,6 +19,8 @@ from safelight.http.parts import Parts
 from safelight.http.request_id import request_id_of
 
 ApiRequest = Request[Any, Any, Any]
+ApiParts = NamedDependency[Parts]
+PathId = Annotated[str, PathParameter(description="Id of the image")]
 
 SCHEME = "bearer"
 """In any case of letters (RFC 9110, 11.1)."""

@@ -1,94 +1,137 @@
 """The OpenAPI document as one page: no script, nothing fetched from elsewhere."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Any
+
+from safelight.http.docs_style import STYLE
 
 Schema = Mapping[str, Any]
 
 METHODS = ("get", "post", "put", "delete")
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #b3402a }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1.2rem }
-h1 { font-size: 2rem; margin-bottom: 0 } h2 { margin-top: 3rem; border-bottom: 1px solid var(--line) }
-h3 { font-size: 1rem; margin: 0 } code, .method { font-family: ui-monospace, monospace; font-size: .92em }
-article { border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.2rem; margin: 1rem 0 }
-.method { display: inline-block; min-width: 4.2em; font-weight: 700; text-transform: uppercase; color: var(--accent) }
-table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .92em }
-td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line) }
-th { font-weight: 600; border-top: 0 } p { margin: .4rem 0 } .soft { opacity: .7 }
-a { color: inherit }
-"""
+STEPS = ("1 Request", "2 Upload", "3 Confirm", "4 Process", "5 Check", "6 Show")
+"""The journey, which the calls are a part of: 2 goes to the signed URL, 4 happens by itself."""
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One operation and where it is."""
+
+    tag: str
+    path: str
+    method: str
+    operation: Schema
+
+    @property
+    def anchor(self) -> str:
+        return escape(self.operation["operationId"])
 
 
 def docs_page(schema: Schema) -> str:
     """Return the page for an OpenAPI 3.1 document."""
     info = schema["info"]
+    calls = _calls(schema)
     body = [
-        f"<h1>{escape(info['title'])}</h1>",
-        f'<p class="soft">{escape(info.get("summary", ""))} · version {escape(info["version"])}',
-        ' · <a href="/openapi.json">openapi.json</a></p>',
-        f"<p>{escape(info.get('description', ''))}</p>",
-        *_operations(schema),
-        "<h2>Shapes</h2>",
+        '<div class="page">',
+        *_navigation(calls, schema["components"]["schemas"]),
+        f"<main><h1>{escape(info['title'])}</h1>",
+        f'<p class="lead">{_text(info["summary"])}. <span class="soft">{_text(info["description"])}</span></p>',
+        f'<p class="soft">Version {escape(info["version"])} · <a href="/openapi.json">openapi.json</a></p>',
+        f'<ol class="steps">{"".join(f"<li>{escape(step)}</li>" for step in STEPS)}</ol>',
+        *_sections(calls, schema["tags"]),
         *_shapes(schema["components"]["schemas"]),
+        "</main></div>",
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-    return f"<!doctype html><html lang=en><title>{escape(info['title'])} API</title>{head}<body>{''.join(body)}"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(info['title'])} API</title><style>{STYLE}</style>"
+    )
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>'
 
 
-def _operations(schema: Schema) -> Iterator[str]:
+def _calls(schema: Schema) -> list[_Call]:
+    """Return every call: by its tag, in the order of the document's tags."""
+    order = [tag["name"] for tag in schema["tags"]]
     found = [
-        (operation["tags"][0], path, method, operation)
+        _Call(operation["tags"][0], path, method, operation)
         for path, item in schema["paths"].items()
         for method, operation in item.items()
         if method in METHODS
     ]
-    heading = None
-    for tag, path, method, operation in sorted(found, key=lambda one: one[0]):
-        if tag != heading:
-            heading = tag
-            yield f"<h2>{escape(tag)}</h2>"
-        yield from _operation(path, method, operation)
+    return sorted(found, key=lambda call: order.index(call.tag))
 
 
-def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
-    yield f'<article id="{escape(operation["operationId"])}">'
-    yield f'<h3><span class="method">{method}</span> <code>{escape(path)}</code></h3>'
-    yield f"<p><b>{escape(operation['summary'])}.</b> {escape(operation.get('description', ''))}</p>"
-    rows = [
-        (
-            parameter["name"],
-            f"{parameter['in']}, {_type(parameter.get('schema', {}))}",
-            parameter.get("description", ""),
-        )
+def _navigation(calls: Iterable[_Call], shapes: Iterable[str]) -> Iterator[str]:
+    yield '<nav aria-label="Calls">'
+    for tag, some in groupby(calls, key=lambda call: call.tag):
+        yield f"<b>{escape(tag)}</b>"
+        for call in some:
+            summary = escape(call.operation["summary"])
+            yield f'<a href="#{call.anchor}"><span class="method {call.method}">{call.method}</span>{summary}</a>'
+    yield "<b>Shapes</b>"
+    yield from (f'<a href="#{escape(name)}"><code>{escape(name)}</code></a>' for name in sorted(shapes))
+    yield "</nav>"
+
+
+def _sections(calls: Iterable[_Call], tags: Iterable[Schema]) -> Iterator[str]:
+    said = {tag["name"]: tag["description"] for tag in tags}
+    for tag, some in groupby(calls, key=lambda call: call.tag):
+        yield f'<h2>{escape(tag)}</h2><p class="soft">{_text(said[tag])}</p>'
+        for call in some:
+            yield from _operation(call)
+
+
+def _operation(call: _Call) -> Iterator[str]:
+    operation = call.operation
+    yield f'<article id="{call.anchor}">'
+    yield f'<h3><span class="method {call.method}">{call.method}</span><code>{escape(call.path)}</code></h3>'
+    yield f"<p><b>{_text(operation['summary'])}</b> {_text(operation['description'])}</p>"
+    takes = [
+        (f"<code>{escape(parameter['name'])}</code>", _place(parameter), _text(parameter.get("description", "")))
         for parameter in operation.get("parameters", ())
     ]
-    rows += [("body", _content(operation["requestBody"]), "")] if "requestBody" in operation else []
-    yield _table(("takes", "", ""), rows)
-    yield _table(
-        ("answers", "", ""),
-        [
-            (status, answer.get("description", ""), _content(answer))
-            for status, answer in operation["responses"].items()
-        ],
-    )
+    if "requestBody" in operation:
+        takes.append(("body", _content(operation["requestBody"]), "JSON"))
+    yield from _table("Takes", takes)
+    yield from _table("Answers", [_answer(*each) for each in operation["responses"].items()])
     yield "</article>"
 
 
-def _shapes(schemas: Schema) -> Iterator[str]:
+def _place(parameter: Schema) -> str:
+    needed = "" if parameter.get("required") else ", optional"
+    return f"{_type(parameter['schema'])} in the {escape(parameter['in'])}{needed}"
+
+
+def _answer(status: str, answer: Schema) -> tuple[str, str, str]:
+    manner = {"2": "good", "3": "moved"}.get(status[0], "bad")
+    said = escape(answer["description"])
+    if manner == "bad":
+        said = ", ".join(f"<code>{code}</code>" for code in said.split(", "))
+    return f'<span class="status {manner}">{escape(status)}</span>', _content(answer), said
+
+
+def _shapes(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield '<h2>Shapes</h2><p class="soft">What the JSON looks like.</p>'
     for name, schema in sorted(schemas.items()):
-        yield f'<article id="{escape(name)}"><h3>{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>'
-        if "enum" in schema:
-            yield f"<p><code>{escape(', '.join(map(str, schema['enum'])))}</code></p>"
+        yield f'<article id="{escape(name)}"><h3><code>{escape(name)}</code></h3>'
+        yield f"<p>{_text(schema.get('description', ''))}</p>"
         required = set(schema.get("required", ()))
-        yield _table(
-            ("field", "", ""),
+        fields = schema.get("properties", {}).items()
+        yield from _table(
+            "Fields",
             [
-                (field, _type(inner), "" if field in required else "optional")
-                for field, inner in schema.get("properties", {}).items()
+                (f"<code>{escape(field)}</code>", _type(inner), "" if field in required else "optional")
+                for field, inner in fields
             ],
+        )
+        yield from _table(
+            "Values", [(f"<code>{escape(str(value))}</code>", "", "") for value in schema.get("enum", ())]
         )
         yield "</article>"
 
@@ -98,26 +141,29 @@ def _content(holder: Schema) -> str:
 
 
 def _type(schema: Schema) -> str:
-    """Return a schema's type in a word or two."""
+    """Return a schema's type in a word or two, with links to shapes."""
     if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
     for several in ("oneOf", "anyOf"):
         if several in schema:
-            return " or ".join(_type(one) for one in schema[several])
+            return " or ".join(dict.fromkeys(_type(one) for one in schema[several]))
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if isinstance(schema.get("additionalProperties"), Mapping):
         return f"map to {_type(schema['additionalProperties'])}"
     kind = schema.get("type", "")
-    return str(schema.get("format") or (" or ".join(kind) if isinstance(kind, list) else kind))
+    return escape(str(schema.get("format") or (" or ".join(kind) if isinstance(kind, list) else kind)))
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(
-        f"<tr><td><code>{escape(name)}</code></td><td>{escape(kind)}</td><td>{escape(text)}</td></tr>"
-        for name, kind, text in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def _table(heading: str, rows: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield a table of cells that are HTML already."""
+    if rows:
+        yield f"<h4>{escape(heading)}</h4><table>"
+        yield from (f"<tr><td>{name}</td><td>{kind}</td><td>{said}</td></tr>" for name, kind, said in rows)
+        yield "</table>"
+
+
+def _text(markdown: str) -> str:
+    """Return plain text, or what it has of code, as HTML."""
+    return _CODE.sub(r"<code>\1</code>", escape(markdown))

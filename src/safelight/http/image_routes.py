@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from safelight.domain import errors, keys
@@ -18,7 +18,7 @@ from safelight.domain.jobs import ReprocessImage
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
-from safelight.http.auth import ApiRequest, ReadToken, caller_of, reach_image
+from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.reports import no_news_response, report_of, report_response, revision_in
@@ -45,9 +45,9 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
     | problems(*REACHING, RequestInvalid),
 )
 async def check(
-    image_id: str,
+    image_id: PathId,
     request: ApiRequest,
-    parts: Parts,
+    parts: ApiParts,
     read_token: ReadToken = None,
     prefer: Prefer = None,
     if_none_match: IfNoneMatch = None,
@@ -73,7 +73,9 @@ async def check(
     responses={200: success(str, "Events, each with the JSON of CHECK", media_type="text/event-stream")}
     | problems(*REACHING, RequestInvalid),
 )
-async def events(image_id: str, request: ApiRequest, parts: Parts, read_token: ReadToken = None) -> ServerSentEvent:
+async def events(
+    image_id: PathId, request: ApiRequest, parts: ApiParts, read_token: ReadToken = None
+) -> ServerSentEvent:
     """Send an event `image` with the report now and after every change, until the image is final."""
     image = await _readable(image_id, request, parts, read_token)
     return ServerSentEvent(_events(image, parts), headers={"cache-control": "no-store", "x-accel-buffering": "no"})
@@ -99,16 +101,17 @@ def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
     "/v1/images",
     tags=["Manage"],
     summary="List images, newest first",
+    response_description="One page",
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, RequestInvalid),
 )
 async def page(
     request: ApiRequest,
-    parts: Parts,
-    kind: str | None = None,
-    status: State | None = None,
-    owner: str | None = None,
-    attached_type: str | None = None,
-    attached_id: str | None = None,
+    parts: ApiParts,
+    kind: FromQuery[str | None] = None,
+    status: FromQuery[State | None] = None,
+    owner: Annotated[str | None, QueryParameter(description="The user that it was uploaded for")] = None,
+    attached_type: Annotated[str | None, QueryParameter(description="With attached_id: what it is attached to")] = None,
+    attached_id: FromQuery[str | None] = None,
     after: After = None,
     limit: Annotated[int, QueryParameter(ge=1, description="Most images in the page; the server has a limit, too")] = (
         DEFAULT_PAGE
@@ -135,9 +138,10 @@ async def page(
     "/v1/images/{image_id:str}",
     tags=["Manage"],
     summary="Delete an image, or cancel an upload",
+    response_description="Nobody sees it any more",
     responses=problems(*REACHING, errors.ImageGone, WrongState),
 )
-async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
+async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:
     """Hide the image at once and purge its bytes in the background. A write token may do this until it is final."""
     caller = await caller_of(request, parts)
     image = await reach_image(
@@ -166,9 +170,10 @@ async def remove(image_id: str, request: ApiRequest, parts: Parts) -> None:
     status_code=202,
     tags=["Manage"],
     summary="Render what is stale",
+    response_description="The work is queued",
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, WrongState),
 )
-async def reprocess(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
+async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
     """Queue the rendering of what is missing or was declared otherwise. The image stays as it is meanwhile."""
     caller = await caller_of(request, parts)
     caller.needs(Scope.MANAGE, "reprocess images")

@@ -1,21 +1,29 @@
 """The OpenAPI document: what it says of the whole, and what can go wrong with each call."""
 
+import inspect
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from litestar import Litestar
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.openapi.spec import Components, License, SecurityRequirement, SecurityScheme, Tag
 
-from safelight.domain import errors
+from safelight.domain import errors, formats, image, report
 from safelight.domain.errors import SafelightError
+from safelight.http import wire
 from safelight.http.problems import CONTENT_TYPE, STATUS
 from safelight.http.wire import ProblemOut
 
 Responses = dict[int, ResponseSpec]
+Schema = Mapping[str, Any]
+
+SHAPES = (wire, report, image, formats)
+"""The modules whose classes are shapes of the JSON."""
 
 TAGS = {
     "Rules": "What may be uploaded.",
@@ -34,12 +42,56 @@ BODY = (errors.RequestInvalid, errors.RequestTooLarge, errors.UploadTooSlow)
 REACHING = (errors.NotAuthenticated, errors.NotAllowed, errors.TokenInvalid, errors.ImageNotFound)
 """What keeps a caller from an image."""
 
+FOR_ANYBODY: list[SecurityRequirement] = [{}]
+"""A call that needs no credential."""
+
+FOR_ANYBODY_OR_BEARER: list[SecurityRequirement] = [{}, {"bearer": []}]
+"""A call that needs none for what is public."""
+
 STOCK_REFUSAL = "400"
 """Litestar's own answer to bad input, which it documents by itself. Ours is 422, and a problem document."""
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """Return what the OpenAPI document says of the whole."""
+def openapi_schema(routes: Sequence[HTTPRouteHandler], *, version: str) -> Schema:
+    """Return the OpenAPI document of these routes.
+
+    It is made by an application of its own, which serves nobody: the one that does would add pages that are not ours.
+    """
+    described = Litestar(
+        routes,
+        dependencies={"parts": Provide(lambda: None, sync_to_thread=False)},
+        openapi_config=_config(version),
+        logging_config=None,
+    )
+    schema = described.openapi_schema.to_schema()
+    for path in schema["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop(STOCK_REFUSAL, None)
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = not _may_be_missing(operation["requestBody"])
+    for name, shape in schema["components"]["schemas"].items():
+        shape["description"] = _docstring(name)
+    return schema
+
+
+def _may_be_missing(body: Schema) -> bool:
+    """Whether one of the forms of a body is none at all. Litestar says of every body that it must be there."""
+    forms = body["content"]["application/json"]["schema"].get("oneOf", ())
+    return any(form.get("type") == "null" for form in forms)
+
+
+def _docstring(name: str) -> str:
+    """Return what the class that gave a shape its name says of itself. Litestar does not ask."""
+    found = next(getattr(module, name) for module in SHAPES if hasattr(module, name))
+    return inspect.getdoc(found) or ""
+
+
+def openapi_document(schema: Schema) -> bytes:
+    """Return the OpenAPI document as JSON, laid out to be read and compared."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _config(version: str) -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", description="An API key, or an image's write or read token")
     return OpenAPIConfig(
         title="Safelight",
@@ -51,7 +103,6 @@ def openapi_config(version: str) -> OpenAPIConfig:
         security=[{"bearer": []}],
         tags=[Tag(name=name, description=description) for name, description in TAGS.items()],
         use_handler_docstrings=True,
-        enabled_endpoints=set(),
         operation_id_creator=lambda handler, _method, _path: handler.handler_name,
     )
 
@@ -71,17 +122,3 @@ def problems(*possible: type[SafelightError]) -> Responses:
 def success(content: type[object] | None, description: str, *, media_type: str = "application/json") -> ResponseSpec:
     """Return an answer that the signature of its handler does not tell."""
     return ResponseSpec(content, generate_examples=False, description=description, media_type=media_type)
-
-
-def openapi_schema(app: Litestar) -> Mapping[str, Any]:
-    """Return the OpenAPI document of the API."""
-    schema = app.openapi_schema.to_schema()
-    for path in schema["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop(STOCK_REFUSAL, None)
-    return schema
-
-
-def openapi_document(app: Litestar) -> bytes:
-    """Return the OpenAPI document, laid out to be read and compared."""
-    return msgspec.json.format(msgspec.json.encode(openapi_schema(app)), indent=2) + b"\n"

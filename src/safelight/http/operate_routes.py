@@ -5,10 +5,9 @@ import asyncio
 from litestar import MediaType, Response, get
 
 from safelight.domain.errors import Busy, DiskFull
-from safelight.http.auth import ApiRequest
+from safelight.http.auth import ApiParts, ApiRequest
 from safelight.http.docs_page import docs_page
-from safelight.http.openapi import openapi_document, openapi_schema, problems, success
-from safelight.http.parts import Parts
+from safelight.http.openapi import FOR_ANYBODY, openapi_document, problems, success
 
 READY_WITHIN_S = 5.0
 """A database or store that takes longer to answer is not ready to serve."""
@@ -17,14 +16,28 @@ DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none
 """The page has a style sheet of its own and nothing else."""
 
 
-@get("/healthz", tags=["Operate"], summary="Is the process alive?", security=[], responses=problems())
+@get(
+    "/healthz",
+    tags=["Operate"],
+    summary="Is the process alive?",
+    response_description="It is",
+    security=FOR_ANYBODY,
+    responses=problems(),
+)
 async def alive() -> dict[str, str]:
     """Answer while the process can answer at all."""
     return {"status": "ok"}
 
 
-@get("/readyz", tags=["Operate"], summary="Can it serve?", security=[], responses=problems(DiskFull))
-async def ready(parts: Parts) -> dict[str, str]:
+@get(
+    "/readyz",
+    tags=["Operate"],
+    summary="Can it serve?",
+    response_description="It can",
+    security=FOR_ANYBODY,
+    responses=problems(DiskFull),
+)
+async def ready(parts: ApiParts) -> dict[str, str]:
     """Answer 200 where the database answers and there is room for uploads, else 503 or 507."""
     try:
         async with asyncio.timeout(READY_WITHIN_S), parts.records.reading() as snapshot:
@@ -41,10 +54,10 @@ async def ready(parts: Parts) -> dict[str, str]:
     "/metrics",
     tags=["Operate"],
     summary="Measurements for Prometheus",
-    security=[],
-    responses={200: success(str, "Metrics", media_type="text/plain")} | problems(),
+    security=FOR_ANYBODY,
+    responses={200: success(str, "Prometheus text format", media_type="text/plain")} | problems(),
 )
-async def metrics(parts: Parts) -> Response[bytes]:
+async def metrics(parts: ApiParts) -> Response[bytes]:
     """Return steps, bytes, latencies and levels in the Prometheus text format."""
     return Response(parts.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -52,11 +65,11 @@ async def metrics(parts: Parts) -> Response[bytes]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: ApiRequest) -> Response[bytes]:
     """Return the OpenAPI document."""
-    return Response(openapi_document(request.app), media_type=MediaType.JSON)
+    return Response(openapi_document(request.app.state.openapi()), media_type=MediaType.JSON)
 
 
 @get("/docs", include_in_schema=False)
 async def docs(request: ApiRequest) -> Response[str]:
     """Return the OpenAPI document as a page to read."""
-    page = docs_page(openapi_schema(request.app))
+    page = docs_page(request.app.state.openapi())
     return Response(page, media_type=MediaType.HTML, headers={"content-security-policy": DOCS_CSP})

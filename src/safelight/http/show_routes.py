@@ -4,7 +4,7 @@ import re
 from typing import Annotated, TypeVar
 
 from litestar import Response, get
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from safelight.domain import errors
 from safelight.domain.errors import ImageNotFound, NotAuthenticated
@@ -12,8 +12,8 @@ from safelight.domain.formats import CONTENT_TYPES, OutputFormat
 from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import NOBODY, Scope
-from safelight.http.auth import ApiRequest, ReadToken, caller_of, find_image, reach_image
-from safelight.http.openapi import REACHING, problems
+from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, reach_image
+from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.wire import KindOut, KindsOut
 from safelight.journey.deliver import Wish, show_variant
@@ -36,8 +36,15 @@ _UNWANTED = re.compile(r"(?:^|;)\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)")
 Out = TypeVar("Out")
 
 
-@get("/v1/kinds", tags=["Rules"], summary="List the kinds", security=[], responses=problems())
-async def kinds(parts: Parts) -> Response[KindsOut]:
+@get(
+    "/v1/kinds",
+    tags=["Rules"],
+    summary="List the kinds",
+    response_description="Every kind",
+    security=FOR_ANYBODY,
+    responses=problems(),
+)
+async def kinds(parts: ApiParts) -> Response[KindsOut]:
     """Return every kind: what it accepts, and its variants."""
     return _cached(KindsOut([KindOut.of(kind) for kind in parts.kinds.values()]))
 
@@ -46,10 +53,13 @@ async def kinds(parts: Parts) -> Response[KindsOut]:
     "/v1/kinds/{kind:str}",
     tags=["Rules"],
     summary="See what a kind accepts",
-    security=[],
+    response_description="The kind",
+    security=FOR_ANYBODY,
     responses=problems(errors.UnknownKind),
 )
-async def one_kind(kind: str, parts: Parts) -> Response[KindOut]:
+async def one_kind(
+    kind: Annotated[str, PathParameter(description="Name of the kind")], parts: ApiParts
+) -> Response[KindOut]:
     """Return what is accepted, and which variants are made."""
     return _cached(KindOut.of(parts.kinds[kind]))
 
@@ -59,7 +69,9 @@ async def one_kind(kind: str, parts: Parts) -> Response[KindOut]:
     status_code=302,
     tags=["6 Show"],
     summary="Go to a rendition",
-    responses=problems(
+    security=FOR_ANYBODY_OR_BEARER,
+    responses={302: success(None, "The rendition is at `Location`")}
+    | problems(
         *REACHING,
         errors.ImageGone,
         errors.ImageNotReady,
@@ -69,10 +81,10 @@ async def one_kind(kind: str, parts: Parts) -> Response[KindOut]:
     ),
 )
 async def show(
-    image_id: str,
-    variant: str,
+    image_id: PathId,
+    variant: Annotated[str, PathParameter(description="Name of a variant of the kind")],
     request: ApiRequest,
-    parts: Parts,
+    parts: ApiParts,
     read_token: ReadToken = None,
     width: Annotated[int | None, QueryParameter(ge=1, description="Room for the image, in pixels")] = None,
     wanted_format: Annotated[

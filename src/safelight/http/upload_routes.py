@@ -1,6 +1,7 @@
 """REQUEST and CONFIRM."""
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from safelight.domain import errors
 from safelight.domain.errors import NotAuthenticated
@@ -8,7 +9,7 @@ from safelight.domain.image import Image, ImageId
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
-from safelight.http.auth import ApiRequest, Caller, caller_of, reach_image
+from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
 from safelight.http.openapi import BODY, REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.reports import report_response
@@ -28,6 +29,7 @@ SECRET = {"cache-control": "no-store"}
     "/v1/images",
     tags=["1 Request"],
     summary="Ask to upload an image",
+    response_description="The record is made",
     responses=problems(
         *BODY,
         errors.NotAuthenticated,
@@ -40,7 +42,7 @@ SECRET = {"cache-control": "no-store"}
         errors.DiskFull,
     ),
 )
-async def request(data: UploadRequestIn, request: ApiRequest, parts: Parts) -> Response[RequestedOut]:
+async def request(data: JSONBody[UploadRequestIn], request: ApiRequest, parts: ApiParts) -> Response[RequestedOut]:
     """Create a record and get a signed upload URL, a write token and a read token. No byte of the file goes here."""
     caller = await caller_of(request, parts)
     if caller.who.role is Role.NOBODY:
@@ -72,12 +74,13 @@ async def request(data: UploadRequestIn, request: ApiRequest, parts: Parts) -> R
     status_code=200,
     tags=["1 Request"],
     summary="Get a fresh upload URL",
+    response_description="A further permission to upload",
     responses=problems(
         *BODY, *REACHING, errors.ImageGone, errors.WrongState, errors.TooManyAttempts, errors.UnsupportedTransport
     ),
 )
 async def resign(
-    image_id: str, request: ApiRequest, parts: Parts, data: ResignIn | None = None
+    image_id: PathId, request: ApiRequest, parts: ApiParts, data: JSONBody[ResignIn | None] = None
 ) -> Response[ResignedOut]:
     """Sign the upload again, for a client whose URL has ended or whose upload broke off."""
     caller, image = await _writable(image_id, request, parts, "upload this image")
@@ -100,9 +103,10 @@ async def resign(
     status_code=202,
     tags=["3 Confirm"],
     summary="Say that the bytes are there",
+    response_description="The image is on its way",
     responses=problems(*REACHING, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
 )
-async def confirm(image_id: str, request: ApiRequest, parts: Parts) -> Response[ImageReport]:
+async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
     """Queue the image for processing, if its bytes have come. Saying it again changes nothing."""
     caller, image = await _writable(image_id, request, parts, "confirm this image")
     with parts.metrics.step("confirm"):

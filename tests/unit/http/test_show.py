@@ -1,0 +1,124 @@
+"""Which rendition a reader is sent to, and for how long it may go by that."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from safelight.domain.formats import OutputFormat
+from safelight.domain.image import Image, State
+from safelight.domain.tokens import Purpose
+from safelight.http.show_routes import acceptable
+from safelight.testing.samples import rendition
+
+AVIF, WEBP, JPEG, PNG = OutputFormat.AVIF, OutputFormat.WEBP, OutputFormat.JPEG, OutputFormat.PNG
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, [JPEG, PNG, WEBP, AVIF]),
+        ("*/*", [JPEG, PNG, WEBP, AVIF]),
+        ("image/*", [JPEG, PNG, WEBP, AVIF]),
+        ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", [AVIF, WEBP, JPEG, PNG]),
+        ("image/webp,*/*", [WEBP, JPEG, PNG, AVIF]),
+        ("image/png", [PNG, JPEG, WEBP, AVIF]),
+        ("IMAGE/WEBP;q=0.5", [WEBP, JPEG, PNG, AVIF]),
+        ("image/webp;q=0, */*", [JPEG, PNG, AVIF]),
+        ("image/avif; q=0.000, image/webp; level=1;q=0.9", [WEBP, JPEG, PNG]),
+        ("text/html", [JPEG, PNG, WEBP, AVIF]),
+        ("", [JPEG, PNG, WEBP, AVIF]),
+        (";;,,=", [JPEG, PNG, WEBP, AVIF]),
+    ],
+)
+def test_the_smallest_that_is_named_then_what_everything_shows(accept: str | None, expected: list[OutputFormat]):
+    assert acceptable(accept) == expected
+
+
+async def an_image(stage: Any, *, public: bool) -> Image:
+    image: Image = await stage.image_in(State.PROCESSING, public=public)
+    async with stage.records.transaction() as tx:
+        for fmt in ("webp", "jpeg"):
+            for width in (400, 800):
+                await tx.add_rendition(rendition(image.id, "wide", format=fmt, width=width, height=300), attempt=1)
+        return await tx.move(image.id, was=State.PROCESSING, now=State.READY)
+
+
+def where(answer: httpx.Response) -> str:
+    """Return the file that a redirect leads to."""
+    assert answer.status_code == 302
+    return answer.headers["location"].partition("?")[0].rpartition("-")[2]
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "expected"),
+    [
+        ("", "image/webp,*/*", "800.webp"),
+        ("", "*/*", "800.jpg"),
+        ("?width=300", "*/*", "400.jpg"),
+        ("?width=401", "*/*", "800.jpg"),
+        ("?format=webp&width=1", "image/jpeg", "400.webp"),
+    ],
+)
+async def test_anybody_is_sent_to_the_rendition_of_a_public_image(
+    call: httpx.AsyncClient, stage: Any, query: str, accept: str, expected: str
+):
+    image = await an_image(stage, public=True)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/wide{query}", headers={"accept": accept})
+
+    assert where(answer) == expected
+    assert answer.headers["cache-control"] == "public, max-age=60"
+    assert "accept" in answer.headers["vary"]
+
+
+async def test_a_protected_image_is_shown_by_its_read_token_and_the_redirect_kept_privately(
+    call: httpx.AsyncClient, stage: Any
+):
+    image = await an_image(stage, public=False)
+    token = stage.tokens.image_token(Purpose.READ, image.id, image.token_generation)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/wide", params={"read_token": token})
+
+    assert "/private/" in answer.headers["location"]
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert token not in answer.headers["location"]
+
+
+async def test_a_write_token_shows_nothing(call: httpx.AsyncClient, stage: Any):
+    image = await an_image(stage, public=False)
+    token = stage.tokens.image_token(Purpose.WRITE, image.id, image.token_generation)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/wide", headers={"authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "token_invalid")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("thumb", 404, "image_not_ready"),
+        ("poster", 404, "unknown_variant"),
+        ("wide?format=avif", 404, "unknown_variant"),
+        ("wide?format=bmp", 422, "request_invalid"),
+        ("wide?width=0", 422, "request_invalid"),
+        ("wide?width=many", 422, "request_invalid"),
+    ],
+)
+async def test_what_cannot_be_shown_is_said_plainly(
+    call: httpx.AsyncClient, stage: Any, path: str, status: int, code: str
+):
+    image = await an_image(stage, public=True)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/{path}")
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_a_deleted_image_is_gone(call: httpx.AsyncClient, stage: Any):
+    image = await stage.image_in(State.DELETED)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/thumb")
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "image_gone")
