@@ -36,7 +36,7 @@ class SystemIds:
         with self._lock:
             # In the same millisecond, or after the clock went back, the last id is the counter (RFC 9562, section 6.2,
             # method 2). A counter that runs over goes on into the next millisecond.
-            self._last = fresh if fresh >> RANDOM_BITS > self._last >> RANDOM_BITS else self._last + step
+            self._last = max(fresh, self._last + step)
             count = self._last
         return f"{_uuid7(count):032x}"
 

@@ -162,9 +162,19 @@ async def test_a_change_between_looking_and_waiting_wakes_the_manager() -> None:
     await queries.enqueue("rendering", b"")
     before = len(told)
     await queries.eligible_queued_work([])
-    await queries.enqueue("rendering", b"")
 
     assert (before, len(told)) == (0, 1)
+
+
+async def test_the_manager_is_woken_once_until_it_has_looked_again() -> None:
+    queries, told = QuietQueries(InMemoryDriver()), list[str]()
+    await queries.driver.add_listener(queries.qbe.settings.channel, told.append)
+
+    await queries.eligible_queued_work([])
+    for _ in range(10):
+        await queries.enqueue("rendering", b"")
+
+    assert len(told) == 1
 
 
 def test_every_kind_of_job_has_its_place() -> None:
