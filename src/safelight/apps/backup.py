@@ -49,6 +49,10 @@ MODES: Mapping[str, Mode] = {".tar": "w:", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 PRIVATE = 0o600
 
 
+class ArchiveNameInvalid(Exception):
+    """The name of a backup does not say which kind of archive it shall be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file of the archive."""
@@ -74,8 +78,8 @@ class Manifest:
 async def write_backup(folder: Path, target: Path, *, clock: Clock, with_keyring: bool) -> Manifest:
     """Write the archive to `target`, in place of any that is there, whole and durably or not at all.
 
-    Raises DataNotReady, StorageFailed (also where the database is damaged), OSError, and ValueError where the name says
-    no kind of archive.
+    Raises DataNotReady, StorageFailed (also where the database is damaged), OSError, and ArchiveNameInvalid where the
+    name says no kind of archive.
     """
     mode = _mode(target)
     source, created_at = database_in(folder), clock.now()
@@ -108,7 +112,7 @@ def _mode(target: Path) -> Mode:
     for ending, mode in MODES.items():
         if target.name.endswith(ending):
             return mode
-    raise ValueError(f"{target.name} must end with one of: {' '.join(MODES)}")
+    raise ArchiveNameInvalid(f"{target.name} must end with one of: {' '.join(MODES)}")
 
 
 async def _list_objects(copy: Path, listing: Path, clock: Clock) -> tuple[Mapping[State, int], int, int]:

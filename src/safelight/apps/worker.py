@@ -29,6 +29,10 @@ LEVELS_EVERY = timedelta(seconds=5)
 LAG_EVERY_S = 0.5
 
 
+class WebhookInvalid(Exception):
+    """Webhooks cannot be sent with these settings."""
+
+
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
     settings = world.settings
@@ -106,7 +110,7 @@ async def _levels(world: World, renderer: SandboxRenderer) -> None:
     async with world.records.reading() as snapshot:
         counts = await snapshot.counts()
         waiting_since = await snapshot.oldest_waiting()
-    age = (world.clock.now() - waiting_since).total_seconds() if waiting_since else 0.0
+    age = max(0.0, (world.clock.now() - waiting_since).total_seconds()) if waiting_since else 0.0
     for what, value in {
         "queue_depth": await world.jobs.depth(),
         "queue_age_seconds": age,
@@ -154,15 +158,19 @@ async def sandbox(
 
 @asynccontextmanager
 async def webhooks(settings: Settings) -> AsyncIterator[WebhookNotifier | None]:
-    """Return a block with the notifier, or None where no webhook URL is set. Raises ValueError for bad settings."""
+    """Return a block with the notifier, or None where no webhook URL is set. Raises WebhookInvalid."""
     if settings.webhook_url is None:
         yield None
         return
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-    async with WebhookNotifier(
-        settings.webhook_url,
-        secret,
-        timeout=settings.webhook_timeout,
-        allow_private=settings.webhook_private,
-    ) as notifier:
+    try:
+        notifier = WebhookNotifier(
+            settings.webhook_url,
+            secret,
+            timeout=settings.webhook_timeout,
+            allow_private=settings.webhook_private,
+        )
+    except ValueError as error:
+        raise WebhookInvalid(f"SAFELIGHT_WEBHOOK_URL and SAFELIGHT_WEBHOOK_SECRET cannot be used: {error}") from None
+    async with notifier:
         yield notifier

@@ -24,13 +24,13 @@ async def confirm_upload(
         return _still_there(image)
     attempt = await _uploaded_attempt(image, objects)
 
+    now = clock.now()
+    changes = Changes(upload_attempt=attempt, next_attempt_at=now)
     try:
         async with records.transaction() as tx:
-            confirmed = await tx.move(
-                image.id, was=State.REQUESTED, now=State.UPLOADED, changes=Changes(upload_attempt=attempt)
-            )
+            confirmed = await tx.move(image.id, was=State.REQUESTED, now=State.UPLOADED, changes=changes)
             await tx.enqueue(ProcessImage(image.id))
-            await tx.audit(origin.event(Action.CONFIRMED, at=clock.now(), image_id=image.id))
+            await tx.audit(origin.event(Action.CONFIRMED, at=now, image_id=image.id))
     except WrongState:
         async with records.reading() as snapshot:
             return _still_there(await snapshot.image(image.id))

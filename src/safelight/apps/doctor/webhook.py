@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from safelight.adapters.webhook.guard import is_public, system_resolver
 from safelight.apps.doctor.finding import Finding, Visit, fine, wrong
-from safelight.apps.worker import webhooks
+from safelight.apps.worker import WebhookInvalid, webhooks
 
 A_NEW_ONE = "echo whsec_$(head -c 32 /dev/urandom | base64)"
 
@@ -25,7 +25,7 @@ async def webhook(visit: Visit) -> list[Finding]:
     try:
         async with webhooks(settings):
             pass
-    except ValueError as error:
+    except WebhookInvalid as error:
         return wrong("webhook", str(error), f"Mend the setting. This makes a secret: {A_NEW_ONE}")
     return await _destination(settings.webhook_url, allow_private=settings.webhook_private)
 
