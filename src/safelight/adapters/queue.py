@@ -76,7 +76,7 @@ class MemoryQueue:
             name.encode(),
             priority,
             execute_after=None if run_at is None else max(run_at - self._clock.now(), timedelta(0)),
-            dedupe_key=name if run_at is None else f"{name} later",
+            dedupe_key=name if run_at is None else f"{name} at {run_at.isoformat()}",
             on_conflict="skip",
         )
 

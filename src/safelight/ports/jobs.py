@@ -15,7 +15,8 @@ class Jobs(Protocol):
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again.
 
-        A job for later counts apart from the same job for now: while it runs, a job can ask for its own next try.
+        A job for later counts apart from the same job for now, or for another time: while it runs, a job can ask for
+        its own next try, and that one for the next.
         """
         ...
 

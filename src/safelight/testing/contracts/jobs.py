@@ -183,6 +183,18 @@ class JobsContract:
         async with running(jobs, handler):
             await log.until_begun(PROCESS, PROCESS)
 
+    async def test_a_job_for_later_can_ask_for_its_next_try_too(self, jobs: Jobs, clock: FrozenClock) -> None:
+        log = Log()
+
+        async def handler(job: Job) -> None:
+            if len(log.begun) < 3:
+                await jobs.enqueue(job, run_at=clock.now() + MOMENT * (1 + len(log.begun)))
+            await log(job)
+
+        await jobs.enqueue(PROCESS)
+        async with running(jobs, handler):
+            await log.until_begun(PROCESS, PROCESS, PROCESS, PROCESS)
+
     async def test_no_more_renderings_run_at_once_than_allowed(self, jobs: Jobs) -> None:
         renderings: list[Job] = [ProcessImage(image(1)), ReprocessImage(image(2)), ProcessImage(image(3))]
         log = Log(stays=frozenset(renderings))
