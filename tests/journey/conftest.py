@@ -1,18 +1,37 @@
-"""What the tests of commands beside a server use."""
+"""What the tests of servers use, and of commands beside them."""
 
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
+import httpx
 import PIL.Image
 import pytest
+
+from safelight.testing import corpus
+from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMAND_WITHIN_S = 120
+EVENTUALLY_S = 30
+
+ORIGIN = "https://app.example"
+WEBHOOK_SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVz"
+
+FAILS = re.compile(r"fails-(\d+)-times")
+"""File names of images about which the receiver does not want to hear at first."""
 
 
 @pytest.fixture
@@ -45,3 +64,177 @@ def picture() -> Callable[[int], bytes]:
         return file.getvalue()
 
     return make
+
+
+@dataclass
+class Receiver:
+    """The application's end of the webhooks: what came, and what is answered.
+
+    The n-th try for an image whose file is called `fails-<m>-times...` gets a 500 while n <= m, any other a 204.
+    """
+
+    port: int = 0
+    connections: int = 0
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        """Keep a message and return what to answer."""
+        self.requests.append((headers, body))
+        wanted = FAILS.match(json.loads(body)["data"]["filename"])
+        return 500 if wanted and len(self.tries(headers["webhook-id"])) <= int(wanted[1]) else 204
+
+    def tries(self, webhook_id: str) -> list[tuple[dict[str, str], bytes]]:
+        """Return what came under this id."""
+        return [one for one in self.requests if one[0]["webhook-id"] == webhook_id]
+
+    def about(self, image_id: str) -> list[tuple[dict[str, str], bytes]]:
+        """Return what came of this image."""
+        return [one for one in list(self.requests) if json.loads(one[1])["data"]["id"] == image_id]
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """A real server on loopback that takes webhooks."""
+    taken = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def setup(self) -> None:
+            taken.connections += 1
+            super().setup()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(taken.take({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        taken.port = server.server_port
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield taken
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Server]:
+    """One server for all tests that only call it: the example kinds, quick pings, webhooks to `receiver`."""
+    settings = {
+        "min_free_bytes": "0",
+        "events_ping": "0.3",
+        "max_wait": "20",
+        "max_page": "5",
+        "retry_base": "0.2",
+        "webhook_url": receiver.url,
+        "webhook_secret": WEBHOOK_SECRET,
+        "webhook_private": "true",
+        "webhook_retry_base": "0.2",
+        "allowed_origins": ORIGIN,
+    }
+    with Server(tmp_path_factory.mktemp("server") / "data", settings) as server:
+        yield server
+
+
+@dataclass
+class Api:
+    """Calls a server as the application would, step by step."""
+
+    server: Server
+    http: httpx.Client
+
+    def request(self, content: bytes, *, kind: str = "photo", **more: object) -> dict[str, Any]:
+        """REQUEST, as it must succeed."""
+        wanted = {"kind": kind, "filename": "p.jpg", "size": len(content), "content_type": "image/jpeg", **more}
+        answer = self.http.post("/v1/images", json=wanted)
+        assert answer.status_code == 201, answer.text
+        requested: dict[str, Any] = answer.json()
+        return requested
+
+    def upload(self, upload: dict[str, Any], content: bytes) -> httpx.Response:
+        """UPLOAD, by whatever transport was given."""
+        if upload["method"] == "POST":
+            file = {"file": ("p.jpg", content, "image/jpeg")}
+            return httpx.post(upload["url"], data=upload["fields"], files=file, timeout=30)
+        return httpx.put(upload["url"], content=content, headers=upload["headers"], timeout=30)
+
+    def confirm(self, image_id: str, token: str | None = None) -> httpx.Response:
+        """CONFIRM."""
+        return self.http.post(f"/v1/images/{image_id}/confirm", headers=bearer(token) if token else None)
+
+    def uploaded(self, content: bytes, **more: object) -> dict[str, Any]:
+        """REQUEST, UPLOAD and CONFIRM, as they must succeed; return what REQUEST answered."""
+        requested = self.request(content, **more)  # type: ignore[arg-type]  # the fields of the request
+        assert self.upload(requested["upload"], content).status_code == 201
+        assert self.confirm(requested["id"], requested["write_token"]).status_code == 202
+        return requested
+
+    def final(self, image_id: str) -> dict[str, Any]:
+        """CHECK by long polls, until the image is final."""
+        for _ in range(4):
+            answer = self.http.get(f"/v1/images/{image_id}", headers={"prefer": "wait=20"})
+            assert answer.status_code == 200, answer.text
+            report: dict[str, Any] = answer.json()
+            if report["status"] not in {"requested", "uploaded", "processing"}:
+                return report
+        raise AssertionError(f"not final after 80 seconds: {report}")
+
+    def ready(self, content: bytes, **more: object) -> dict[str, Any]:
+        """Go the whole road; return what CHECK says in the end, with the tokens."""
+        requested = self.uploaded(content, **more)
+        report = self.final(requested["id"])
+        assert report["status"] == "ready", report
+        return report | {name: requested[name] for name in ("write_token", "read_token")}
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {credential}"}
+
+
+@contextmanager
+def calling(server: Server) -> Iterator[Api]:
+    """Return a block with a caller of the server, with every right."""
+    with httpx.Client(base_url=server.url, headers=bearer(server.key), timeout=60) as http:
+        yield Api(server, http)
+
+
+@pytest.fixture(scope="session")
+def call_as_application() -> Callable[[Server], AbstractContextManager[Api]]:
+    """Makes callers of any server."""
+    return calling
+
+
+@pytest.fixture
+def api(api_server: Server) -> Iterator[Api]:
+    """A caller with every right on the one server."""
+    with calling(api_server) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def file() -> bytes:
+    """A small JPEG of 640 x 480 that tells where it was taken."""
+    image = PIL.Image.effect_noise((640, 480), 60).convert("RGB")
+    content = BytesIO()
+    image.save(content, "JPEG", exif=corpus.exif())
+    return content.getvalue()
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Waits until something is so, and fails when it is not after half a minute."""
+
+    def wait(is_so: Callable[[], object]) -> None:
+        deadline = time.monotonic() + EVENTUALLY_S
+        while not (found := is_so()):
+            assert time.monotonic() < deadline, f"still {found!r}"
+            time.sleep(0.05)
+
+    return wait

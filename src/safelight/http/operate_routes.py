@@ -59,7 +59,7 @@ async def ready(parts: ApiParts) -> dict[str, str]:
 )
 async def metrics(parts: ApiParts) -> Response[bytes]:
     """Return steps, bytes, latencies and levels in the Prometheus text format."""
-    return Response(parts.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(parts.exposition(), media_type="text/plain; version=0.0.4")
 
 
 @get("/openapi.json", include_in_schema=False)
