@@ -1,7 +1,6 @@
 """REQUEST and CONFIRM."""
 
 from litestar import Response, post
-from litestar.params import JSONBody
 
 from safelight.domain import errors
 from safelight.domain.errors import NotAuthenticated
@@ -10,10 +9,10 @@ from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
 from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
-from safelight.http.openapi import BODY, REACHING, problems
+from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.reports import report_response
-from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn
+from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn, parse
 from safelight.journey.check import check_image
 from safelight.journey.confirm import confirm_upload
 from safelight.journey.request import request_upload
@@ -30,6 +29,7 @@ SECRET = {"cache-control": "no-store"}
     tags=["1 Request"],
     summary="Ask to upload an image",
     response_description="The record is made",
+    opt={BODY_SHAPE: UploadRequestIn},
     responses=problems(
         *BODY,
         errors.NotAuthenticated,
@@ -42,11 +42,12 @@ SECRET = {"cache-control": "no-store"}
         errors.DiskFull,
     ),
 )
-async def request(data: JSONBody[UploadRequestIn], request: ApiRequest, parts: ApiParts) -> Response[RequestedOut]:
+async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut]:
     """Create a record and get a signed upload URL, a write token and a read token. No byte of the file goes here."""
     caller = await caller_of(request, parts)
     if caller.who.role is Role.NOBODY:
         raise NotAuthenticated
+    data = parse(await request.body(), UploadRequestIn)
     with parts.metrics.step("request"):
         image, upload = await request_upload(
             data.parsed(),
@@ -75,15 +76,16 @@ async def request(data: JSONBody[UploadRequestIn], request: ApiRequest, parts: A
     tags=["1 Request"],
     summary="Get a fresh upload URL",
     response_description="A further permission to upload",
+    opt={BODY_SHAPE: ResignIn},
     responses=problems(
         *BODY, *REACHING, errors.ImageGone, errors.WrongState, errors.TooManyAttempts, errors.UnsupportedTransport
     ),
 )
-async def resign(
-    image_id: PathId, request: ApiRequest, parts: ApiParts, data: JSONBody[ResignIn | None] = None
-) -> Response[ResignedOut]:
-    """Sign the upload again, for a client whose URL has ended or whose upload broke off."""
+async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ResignedOut]:
+    """Sign the upload again, for a client whose URL has ended or whose upload broke off. The body may be missing."""
     caller, image = await _writable(image_id, request, parts, "upload this image")
+    body = await request.body()
+    wanted = parse(body, ResignIn) if body else ResignIn()
     with parts.metrics.step("resign"):
         upload = await resign_upload(
             image,
@@ -93,7 +95,7 @@ async def resign(
             clock=parts.clock,
             ttl=parts.rules.upload_ttl,
             max_attempts=parts.limits.max_upload_attempts,
-            transport=(data or ResignIn()).transport,
+            transport=wanted.transport,
         )
     return Response(ResignedOut(UploadOut.of(upload)), status_code=200, headers=SECRET)
 

@@ -4,8 +4,9 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from safelight.domain.errors import RequestInvalid
@@ -19,6 +20,21 @@ Word = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000]*$"
 """A name that the application gives to something of its own. No database keeps a character 0."""
 
 DIGEST_BYTES = {ChecksumAlgorithm.CRC32C: 4, ChecksumAlgorithm.SHA256: 32}
+
+
+Shape = TypeVar("Shape")
+
+
+def parse(body: bytes, shape: type[Shape]) -> Shape:
+    """Return what the JSON of a request says; a number is a number and no text. Raises RequestInvalid."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        raise RequestInvalid(reason=str(error).removesuffix(".")) from None
+    except UnicodeDecodeError:
+        raise RequestInvalid(reason="the JSON is not UTF-8") from None
+    except RecursionError:
+        raise RequestInvalid(reason="the JSON is nested too deeply") from None
 
 
 class AttachmentIn(Struct, forbid_unknown_fields=True, frozen=True):
