@@ -22,7 +22,7 @@ from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.reports import no_news_response, report_of, report_response, revision_in
-from safelight.http.wire import PageOut
+from safelight.http.wire import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
 from safelight.ports.records import ImageFilter
 from safelight.upkeep.delete import delete_image
@@ -70,7 +70,7 @@ async def check(
     "/v1/images/{image_id:str}/events",
     tags=["5 Check"],
     summary="Follow an image as server-sent events",
-    responses={200: success(str, "Events, each with the JSON of CHECK", media_type="text/event-stream")}
+    responses={200: success(EventOut, "Events, each with the JSON of CHECK", media_type="text/event-stream")}
     | problems(*REACHING, RequestInvalid),
 )
 async def events(

@@ -179,6 +179,14 @@ class KindsOut(Struct, frozen=True):
     kinds: Sequence[KindOut]
 
 
+class EventOut(Struct, frozen=True):
+    """One server-sent event: `event` is `image`, `id` the revision, `data` the JSON of an ImageReport."""
+
+    event: str
+    id: str
+    data: str
+
+
 class ProblemOut(Struct, frozen=True):
     """An error: RFC 9457. `code` is stable; `retryable` says whether the same call can succeed later."""
 
