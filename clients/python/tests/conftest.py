@@ -204,10 +204,12 @@ class FakeServer:
         return self._told(record, 202)
 
     def _checked(self, request: httpx.Request, record: Record) -> httpx.Response:
-        seen = request.headers.get("if-none-match") == f'"{record.revision}"'
-        if seen and "wait=" in request.headers.get("prefer", "") and record.states:
-            record.status = record.states.pop(0)
-            record.revision += 1
+        seen = request.headers.get("if-none-match")
+        if "wait=" in request.headers.get("prefer", "") and record.states and seen in {None, f'"{record.revision}"'}:
+            passed = record.states[:1] if seen else list(record.states)  # without an ETag, only the end is waited for
+            del record.states[: len(passed)]
+            record.status = passed[-1]
+            record.revision += len(passed)
         return self._told(record, 200)
 
     def _told(self, record: Record, status: int) -> httpx.Response:

@@ -109,10 +109,17 @@ async def test_one_progress_runs_over_all_steps_and_never_back(safelight: Any) -
 
 
 async def test_the_long_poll_asks_for_what_is_newer_than_it_saw(server: Any, safelight: Any) -> None:
-    await safelight.upload(PHOTO, kind="avatar")
+    await safelight.upload(PHOTO, kind="avatar", on_progress=lambda _: None)
 
     polls = [(one.headers["prefer"], one.headers["if-none-match"]) for one in server.of("GET")]
     assert polls == [("wait=20", '"2"'), ("wait=20", '"3"')]
+
+
+async def test_where_nobody_listens_the_end_alone_is_asked_for(server: Any, safelight: Any) -> None:
+    await safelight.upload(PHOTO, kind="avatar")
+
+    polls = [(one.headers["prefer"], one.headers.get("if-none-match")) for one in server.of("GET")]
+    assert polls == [("wait=20", None)]
 
 
 async def test_a_long_poll_may_be_silent_for_longer_than_other_calls(server: Any, open_client: Any) -> None:

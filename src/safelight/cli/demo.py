@@ -80,7 +80,7 @@ def _six_steps(started: Started, photo: Path) -> Image | None:
     out.print(f"Safelight runs at {started.addresses.api}, with SQLite and a folder. Sending {photo.name}:\n")
     try:
         with Client(started.addresses.api, api_key=started.new_key, transport=StepPrinter(out)) as client:
-            image = client.upload(photo, kind="photo")
+            image = client.upload(photo, kind="photo", on_progress=lambda _: None)  # so that each step is seen
     except SafelightError as error:
         out.print(f"\n[red]The photo did not become ready ({error.code}): {error}[/red]")
         return None

@@ -53,7 +53,8 @@ def upload(api: Api, what: Uploadable, wish: Wish) -> Conversation[Image]:
     meter.confirmed()
     image = look.image
     if wish.wait:
-        image = yield from follow(api, look, token=ticket.read_token, timeout_s=wish.timeout_s, heard=meter.processing)
+        heard = meter.processing if wish.on_progress else None
+        image = yield from follow(api, look, token=ticket.read_token, timeout_s=wish.timeout_s, heard=heard)
         if image.status is Status.READY:
             meter.ready()
     return replace(image, read_token=ticket.read_token, write_token=ticket.write_token)
@@ -66,22 +67,25 @@ def wait(api: Api, image_id: str, token: str | None, timeout_s: float) -> Conver
 
 
 def follow(
-    api: Api, look: Look, *, token: str | None, timeout_s: float, heard: Callable[[float], None]
+    api: Api, look: Look, *, token: str | None, timeout_s: float, heard: Callable[[float], None] | None
 ) -> Conversation[Image]:
     """Wait for the end of what `look` saw begin; `heard` gets the progress of the processing.
+
+    Where nobody wants to hear of it, the server is asked for the end alone: one answer instead of one a rendition.
 
     Raises ImageRejected, ImageFailed, ImageGone, StillProcessing.
     """
     until = api.clock() + timeout_s
     while not look.image.is_final:
-        heard(look.image.progress)
+        if heard:
+            heard(look.image.progress)
         left = until - api.clock()
         if left <= 0:
             raise StillProcessing(look.image.id, waited_s=timeout_s)
         # Without an ETag to compare with, a server could only tell of the end: the first look is for that.
-        wait_s = min(LONG_POLL_S, math.ceil(left)) if look.etag else 0
+        wait_s = min(LONG_POLL_S, math.ceil(left)) if look.etag or not heard else 0
         asked_at = api.clock()
-        newer = yield from api.check(look.image.id, token, seen=look, wait_s=wait_s)
+        newer = yield from api.check(look.image.id, token, seen=look if heard else None, wait_s=wait_s)
         if newer.image == look.image:
             pause_s = _pause_s(newer.response) - (api.clock() - asked_at)
             yield Pause(max(0.0, min(pause_s, left)))
