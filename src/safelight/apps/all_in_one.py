@@ -1,7 +1,6 @@
 """The whole system in one process, the sandbox's children apart: SQLite, a folder, and nothing else."""
 
 import asyncio
-import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -16,6 +15,7 @@ from safelight.apps.api import api_app
 from safelight.apps.api_keys import first_key
 from safelight.apps.kinds import load_kinds
 from safelight.apps.lock import data_lock
+from safelight.apps.process import prepare_process
 from safelight.apps.uploads import uploads_app
 from safelight.apps.wiring import DATABASE_FILE, Addresses, World, embedded
 from safelight.apps.worker import run_worker, sandbox, webhooks
@@ -50,7 +50,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
     Raises DataInUse, KindInvalid, KeyInvalid, StorageFailed, RenderingFailed, and OSError where the port is taken.
     """
     kinds = load_kinds(settings.kinds)
-    _raise_file_limit()
+    prepare_process()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(data_lock(settings.data))
@@ -133,12 +133,6 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no more requests, and end when those under way are answered."""
         self.should_exit = True
-
-
-def _raise_file_limit() -> None:
-    """Allow as many open files as we may: each connection is one, and shells allow few by default."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

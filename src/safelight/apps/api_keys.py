@@ -18,7 +18,7 @@ FIRST_NAME = "first"
 
 
 class KeyInvalid(Exception):
-    """A key that was given has not the form of one."""
+    """A key that was given cannot be used: it has not the form of one, or does not fit what is kept of it."""
 
 
 async def first_key(world: World, given: SecretStr | None) -> str | None:
@@ -33,11 +33,23 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
                 "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
             )
         await _keep(*named, FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock)
+        await _see_that_it_opens(*named, records=world.records)
         return None
     async with world.records.reading() as snapshot:
         if await snapshot.api_keys():
             return None
     return await create_key(FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock, ids=world.ids)
+
+
+async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records) -> None:
+    async with records.reading() as snapshot:
+        key = await snapshot.api_key(key_id)
+    if key is not None and key.revoked_at is not None:
+        raise KeyInvalid(f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} was revoked. Give one with another id, or none")
+    if key is None or not api_keys.opens(key, secret):
+        raise KeyInvalid(
+            f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} exists with another secret. Give that one, or a key with another id"
+        )
 
 
 async def create_key(name: str, scopes: Collection[Scope], *, records: Records, clock: Clock, ids: Ids) -> str:

@@ -41,7 +41,7 @@ async def ready(parts: ApiParts) -> dict[str, str]:
     """Answer 200 where the database answers and there is room for uploads, else 503 or 507."""
     try:
         async with asyncio.timeout(READY_WITHIN_S), parts.records.reading() as snapshot:
-            await snapshot.counts()
+            await snapshot.oldest_waiting()
             free = await parts.objects.free_bytes()
     except TimeoutError:
         raise Busy from None
