@@ -138,6 +138,7 @@ def parts(stage: Stage) -> Parts:
             max_page=200,
             max_wait=timedelta(0),
             events_ping=timedelta(seconds=15),
+            events_max=timedelta(minutes=5),
             download_bucket=timedelta(minutes=5),
             allowed_origins=("https://app.example",),
         ),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from safelight.domain.errors import Busy
 from safelight.domain.image import ImageId
 
 
@@ -31,9 +32,11 @@ class EventWaiter:
 
 
 class LocalSignals:
-    """ports.signals.Signals for one process. Used within one event loop."""
+    """ports.signals.Signals for one process, and at most `max_waiters` at once. Used within one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_waiters: int | None = None) -> None:
+        self._max_waiters = max_waiters
+        self._count = 0
         self._waiters: defaultdict[ImageId, set[EventWaiter]] = defaultdict(set)
 
     async def changed(self, image_id: ImageId) -> None:
@@ -43,16 +46,20 @@ class LocalSignals:
 
     @asynccontextmanager
     async def waiter(self, image_id: ImageId) -> AsyncIterator[EventWaiter]:
-        """Return a block in which changes of the image are heard."""
+        """Return a block in which changes of the image are heard. Raises Busy where too many wait already."""
+        if self._max_waiters is not None and self._count >= self._max_waiters:
+            raise Busy
         waiter = EventWaiter()
         self._waiters[image_id].add(waiter)
+        self._count += 1
         try:
             yield waiter
         finally:
+            self._count -= 1
             self._waiters[image_id].discard(waiter)
             if not self._waiters[image_id]:
                 del self._waiters[image_id]
 
     def __len__(self) -> int:
         """Return how many waiters there are."""
-        return sum(map(len, self._waiters.values()))
+        return self._count

@@ -21,6 +21,7 @@ def api_app(world: World) -> Litestar:
             max_page=settings.max_page,
             max_wait=settings.max_wait,
             events_ping=settings.events_ping,
+            events_max=settings.events_max,
             download_bucket=settings.download_bucket,
             allowed_origins=settings.allowed_origins,
         ),

@@ -86,7 +86,7 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
             ),
             signer=signer,
             jobs=jobs,
-            signals=LocalSignals(),
+            signals=LocalSignals(max_waiters=settings.max_waiters),
             tokens=tokens,
             links=Links(addresses.api, signer.public_url),
             clock=clock,

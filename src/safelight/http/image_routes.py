@@ -1,7 +1,7 @@
 """CHECK by poll, long poll and events; list, delete and reprocess."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Annotated
@@ -78,16 +78,24 @@ async def events(
 ) -> ServerSentEvent:
     """Send an event `image` with the report now and after every change, until the image is final."""
     image = await _readable(image_id, request, parts, read_token)
-    return ServerSentEvent(_events(image, parts), headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-
-
-async def _events(image: Image, parts: Parts) -> AsyncIterator[ServerSentEventMessage]:
-    follow = follow_image(
+    standings = follow_image(
         image.id, records=parts.records, signals=parts.signals, at_least_every=parts.limits.events_ping
     )
-    async with aclosing(follow) as standings:
+    first = await anext(standings)  # before the answer begins, so that a refusal can still be said
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return ServerSentEvent(_events(first, standings, parts), headers=headers)
+
+
+async def _events(
+    first: Standing | None, later: AsyncGenerator[Standing | None, None], parts: Parts
+) -> AsyncIterator[ServerSentEventMessage]:
+    until = parts.clock.now() + parts.limits.events_max
+    async with aclosing(later) as standings:
+        yield _event(first, parts)
         async for standing in standings:
             yield _event(standing, parts)
+            if parts.clock.now() >= until:
+                return
 
 
 def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:

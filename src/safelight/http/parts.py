@@ -24,6 +24,7 @@ class Limits:
     max_page: int
     max_wait: timedelta
     events_ping: timedelta
+    events_max: timedelta
     download_bucket: timedelta
     allowed_origins: tuple[str, ...]
 

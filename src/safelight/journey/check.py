@@ -34,8 +34,10 @@ async def check_image(
 ) -> Standing:
     """Return how the image stands: final, or changed since revision `seen`, or as it is after `at_most`.
 
-    Raises ImageNotFound.
+    Raises ImageNotFound, and Busy where too many wait already.
     """
+    if at_most <= timedelta(0):
+        return await _standing(image_id, records)
     until = clock.now() + at_most
     async with signals.waiter(image_id) as waiter:
         while True:
@@ -52,7 +54,7 @@ async def follow_image(
 ) -> AsyncGenerator[Standing | None, None]:
     """Yield how the image stands now and after every change, until it is final; None when nothing changed for so long.
 
-    Raises ImageNotFound.
+    Raises ImageNotFound, and Busy where too many wait already.
     """
     seen = None
     async with signals.waiter(image_id) as waiter:

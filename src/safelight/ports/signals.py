@@ -23,5 +23,8 @@ class Signals(Protocol):
         ...
 
     def waiter(self, image_id: ImageId) -> AbstractAsyncContextManager[Waiter]:
-        """Return a block in which changes of the image are heard. Open it before reading the record."""
+        """Return a block in which changes of the image are heard. Open it before reading the record.
+
+        Raises Busy where too many wait already.
+        """
         ...

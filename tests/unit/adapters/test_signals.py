@@ -4,7 +4,10 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+import pytest
+
 from safelight.adapters.signals import LocalSignals
+from safelight.domain.errors import Busy
 from safelight.domain.image import ImageId
 
 IMAGE = ImageId("1" * 32)
@@ -44,3 +47,15 @@ async def test_changes_that_nobody_waits_for_leave_nothing() -> None:
         await signals.changed(ImageId(f"{number:032x}"))
 
     assert len(signals._waiters) == 0  # noqa: SLF001 - what would leak
+
+
+async def test_one_waiter_too_many_is_refused_and_a_place_that_is_left_can_be_taken() -> None:
+    signals = LocalSignals(max_waiters=2)
+
+    async with signals.waiter(IMAGE), signals.waiter(IMAGE):
+        with pytest.raises(Busy):
+            async with signals.waiter(IMAGE):
+                pass
+
+    async with signals.waiter(IMAGE):
+        assert len(signals) == 1
