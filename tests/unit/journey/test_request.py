@@ -111,6 +111,7 @@ async def test_the_application_and_whom_the_rule_lets_may_upload(stage: Any, who
     ("who", "target"),
     [
         (Who(Role.APPLICATION, scopes=frozenset({Scope.READ, Scope.MANAGE})), None),
+        (Who(Role.APPLICATION, "42", scopes=frozenset({Scope.READ})), Attachment("user", "42")),
         (Who(Role.USER, "42"), Attachment("user", "43")),
         (Who(Role.USER, "42"), None),
         (NOBODY, Attachment("user", "42")),
