@@ -1,17 +1,18 @@
 """Kinds, and the way from an image to a rendition."""
 
 import re
+from contextlib import suppress
 from typing import Annotated, TypeVar
 
 from litestar import Response, get
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from safelight.domain import errors
-from safelight.domain.errors import ImageNotFound, NotAuthenticated
+from safelight.domain.errors import ImageNotFound
 from safelight.domain.formats import CONTENT_TYPES, OutputFormat
 from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import NOBODY, Scope
+from safelight.domain.who import Scope
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, reach_image
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
@@ -137,16 +138,15 @@ def _caching(image: Image, parts: Parts) -> str:
 
 
 async def _showable(image_id: ImageId, request: ApiRequest, parts: Parts, read_token: str | None) -> Image:
-    """Return the image, if it is public or the caller may read it. Nobody learns which protected images there are."""
-    caller = await caller_of(request, parts, read_token)
-    try:
+    """Return the image, if it is public or the caller may read it.
+
+    One that does not exist is answered as a protected one would be, so that nobody learns which there are.
+    """
+    with suppress(ImageNotFound):
         image = await find_image(image_id, parts)
-    except ImageNotFound:
-        if caller.token is None and caller.who is NOBODY:
-            raise NotAuthenticated from None
-        raise
-    if image.public:
-        return image
+        if image.public:
+            return image
+    caller = await caller_of(request, parts, read_token)
     return await reach_image(
         caller, image_id, parts, scope=Scope.READ, purposes=(Purpose.READ,), action="see protected images"
     )
