@@ -63,6 +63,19 @@ def test_an_event_source_shows_its_read_token_in_the_query(api: Any, file: bytes
     assert json.loads(event["data"])["status"] == "ready"
 
 
+def test_a_browser_that_has_seen_the_end_is_told_not_to_come_back(api: Any, file: bytes):
+    """An EventSource asks again whenever a stream ends, unless it hears 204 (WHATWG HTML, 9.2.3)."""
+    path = f"/v1/images/{api.ready(file)['id']}/events"
+    with api.http.stream("GET", path) as answer:
+        (last,) = lines_of(answer)
+
+    again = api.http.get(path, headers={"last-event-id": last["id"]})
+    of_before = api.http.get(path, headers={"last-event-id": "1"})
+
+    assert (again.status_code, again.content) == (204, b"")
+    assert (of_before.status_code, of_before.text.count("event: image")) == (200, 1)
+
+
 @pytest.mark.parametrize(("query", "status"), [({}, 401), ({"read_token": "v1.a.b.c"}, 404)])
 def test_nobody_else_hears_anything(api: Any, file: bytes, query: dict[str, str], status: int):
     requested = api.request(file)

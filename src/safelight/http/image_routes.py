@@ -14,7 +14,6 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from safelight.domain import errors, keys
 from safelight.domain.errors import RequestInvalid, WrongState
 from safelight.domain.image import Attachment, Image, ImageId, State
-from safelight.domain.jobs import ReprocessImage
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
@@ -26,12 +25,15 @@ from safelight.http.wire import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
 from safelight.ports.records import ImageFilter
 from safelight.upkeep.delete import delete_image
+from safelight.upkeep.owed import owe_reprocess
+from safelight.upkeep.retry import retry_image
 
 DEFAULT_PAGE = 50
 """Images in one page of a list, where the caller does not say."""
 
 Prefer = Annotated[str | None, HeaderParameter(name="prefer", description="`wait=N`: wait N seconds for news")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="if-none-match", description="The ETag that was seen last")]
+LastEventId = Annotated[str | None, HeaderParameter(name="last-event-id", description="Sent by browsers that return")]
 After = Annotated[str | None, QueryParameter(pattern=f"^{keys.ID}$", description="`next` of the page before")]
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
@@ -70,14 +72,23 @@ async def check(
     "/v1/images/{image_id:str}/events",
     tags=["5 Check"],
     summary="Follow an image as server-sent events",
-    responses={200: success(EventOut, "Events, each with the JSON of CHECK", media_type="text/event-stream")}
+    responses={
+        200: success(EventOut, "Events, each with the JSON of CHECK", media_type="text/event-stream"),
+        204: success(None, "The last event was seen and no other will come; a browser does not ask again"),
+    }
     | problems(*REACHING, RequestInvalid),
 )
 async def events(
-    image_id: PathId, request: ApiRequest, parts: ApiParts, read_token: ReadToken = None
-) -> ServerSentEvent:
+    image_id: PathId,
+    request: ApiRequest,
+    parts: ApiParts,
+    read_token: ReadToken = None,
+    last_event_id: LastEventId = None,
+) -> ServerSentEvent | Response[None]:
     """Send an event `image` with the report now and after every change, until the image is final."""
     image = await _readable(image_id, request, parts, read_token)
+    if last_event_id == str(image.revision) and Standing(image, ()).is_final:
+        return Response(None, status_code=204)
     standings = follow_image(
         image.id, records=parts.records, signals=parts.signals, at_least_every=parts.limits.events_ping
     )
@@ -182,16 +193,17 @@ async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, WrongState),
 )
 async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
-    """Queue the rendering of what is missing or was declared otherwise. The image stays as it is meanwhile."""
+    """Queue the rendering of what is missing or was declared otherwise. The image stays as it is meanwhile.
+
+    One that failed is sent round again. The answer shows the image as it was before.
+    """
     caller = await caller_of(request, parts)
     caller.needs(Scope.MANAGE, "reprocess images")
     standing = await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
-    if standing.image.state is not State.READY:
-        raise WrongState(image_id=image_id, state=standing.image.state)
-    if not standing.image.original_kept:
-        raise WrongState(image_id=image_id, state=f"{State.READY} without its original")
-    async with parts.records.transaction() as tx:
-        await tx.enqueue(ReprocessImage(standing.image.id))
+    if standing.image.state is State.FAILED:
+        await retry_image(standing.image.id, records=parts.records, signals=parts.signals, clock=parts.clock)
+    else:
+        await owe_reprocess(standing.image, records=parts.records, clock=parts.clock)
     return report_response(standing, parts, status=202)
 
 
