@@ -122,3 +122,24 @@ async def test_a_deleted_image_is_gone(call: httpx.AsyncClient, stage: Any):
     answer = await call.get(f"/v1/images/{image.id}/variants/thumb")
 
     assert (answer.status_code, answer.json()["code"]) == (410, "image_gone")
+
+
+async def test_a_public_image_is_shown_whatever_credential_comes_along(call: httpx.AsyncClient, stage: Any):
+    image = await an_image(stage, public=True)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/wide", headers={"authorization": "Bearer of-someone-else"})
+
+    assert answer.status_code == 302
+
+
+@pytest.mark.parametrize("token", [None, "v1.x.{id}.x", "v1.x.{other}.x"])
+async def test_a_missing_image_is_answered_as_a_protected_one(call: httpx.AsyncClient, stage: Any, token: str | None):
+    protected, missing = (await an_image(stage, public=False)).id, "f" * 32
+
+    answers = []
+    for image_id in (protected, missing):
+        query = {"read_token": token.format(id=image_id, other="e" * 32)} if token else {}
+        answer = await call.get(f"/v1/images/{image_id}/variants/wide", params=query)
+        answers.append((answer.status_code, answer.json()["code"]))
+
+    assert answers[0] == answers[1]
