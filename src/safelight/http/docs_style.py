@@ -17,7 +17,7 @@ a:hover { text-decoration-color: currentcolor }
 :focus-visible { outline: 2px solid var(--lamp); outline-offset: 2px; border-radius: 4px }
 
 .page { display: grid; grid-template-columns: 17.5rem minmax(0, 1fr); max-width: 82rem; margin: 0 auto }
-nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; padding: 2.2rem 1.4rem; font-size: .88rem;
+nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; scrollbar-width: thin; padding: 2.2rem 1.4rem; font-size: .88rem;
   border-right: 1px solid var(--line) }
 nav b { display: block; margin: 1.3rem 0 .3rem; color: var(--soft); font-size: .74rem; font-weight: 650;
   letter-spacing: .06em; text-transform: uppercase }
@@ -57,8 +57,8 @@ td code, p code { padding: .08em .35em; border-radius: 4px; background: var(--co
 .status { font-weight: 650 } .good { color: var(--post) } .moved { color: var(--get) } .bad { color: var(--lamp) }
 
 @media (max-width: 60rem) {
-  .page { display: block }
-  nav { position: static; height: auto; border: 0; border-bottom: 1px solid var(--line) }
+  .page { display: flex; flex-direction: column }
+  nav { order: 1; position: static; height: auto; border: 0; border-top: 1px solid var(--line) }
   td { display: block; width: auto !important; padding: 0 0 .15rem; border: 0 }
   tr { display: block; padding: .4rem 0; border-top: 1px solid var(--line) }
 }
