@@ -17,8 +17,8 @@ a:hover { text-decoration-color: currentcolor }
 :focus-visible { outline: 2px solid var(--lamp); outline-offset: 2px; border-radius: 4px }
 
 .page { display: grid; grid-template-columns: 17.5rem minmax(0, 1fr); max-width: 82rem; margin: 0 auto }
-nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; scrollbar-width: thin; padding: 2.2rem 1.4rem; font-size: .88rem;
-  border-right: 1px solid var(--line) }
+nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; scrollbar-width: thin; padding: 2.2rem 1.4rem;
+  border-right: 1px solid var(--line); font-size: .88rem }
 nav b { display: block; margin: 1.3rem 0 .3rem; color: var(--soft); font-size: .74rem; font-weight: 650;
   letter-spacing: .06em; text-transform: uppercase }
 nav a { display: flex; gap: .55rem; align-items: baseline; padding: .17rem 0; text-decoration: none }
