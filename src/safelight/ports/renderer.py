@@ -73,7 +73,8 @@ class Renderer(Protocol):
         """Yield one Inspected, one Look, and a Rendered for everything that `geometry.plan` says, as each is finished.
 
         Raises ImageRejected (the file's fault, also where it made its decoder crash or run out of time), and
-        RenderingFailed (the sandbox's fault). What the source raises comes through.
+        RenderingFailed (the sandbox's fault, or that of a machine that killed the child or had no time for it). What
+        the source raises comes through.
         Close the generator (`aclosing`): a child whose parts nobody wants is ended then.
         """
         ...

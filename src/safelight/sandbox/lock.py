@@ -13,6 +13,7 @@ from safelight.sandbox.protocol import Limits
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 """From linux/prctl.h."""
 
@@ -28,17 +29,27 @@ THREAD_STACK_BYTES = 2 << 20
 ADDRESS_SPACE_SPARE_BYTES = 4 << 30
 """Address space over the memory limit: libraries, arenas and stacks that are mapped and never touched."""
 
+SPARE_TASKS = 1024
+"""Processes and threads that may be started over those of the machine: renderings need a few, a fork bomb all."""
+
+LOAD_AVERAGE = Path("/proc/loadavg")
+"""Its fourth field is `running/all`: how many tasks the machine has (proc(5))."""
+
 STANDARD_ERROR = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def lock_zygote() -> None:
-    """Lock a zygote, before it serves: what holds here holds for all of its children."""
+    """Lock a zygote, before it serves: what holds here holds for all of its children.
+
+    Whatever a child leaves behind becomes the zygote's own, to be ended. So no signal ends the zygote with its worker:
+    it sees that one hang up, and ends what is left first.
+    """
     Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
     _small_thread_stacks()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _die_with_parent()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     _close_to_others()
 
 
@@ -79,16 +90,22 @@ def _close_all_but(keep: Collection[int]) -> None:
 
 def _limit(limits: Limits) -> None:
     cpu, memory, output = limits.cpu_seconds, limits.memory_bytes, limits.rendition_bytes
+    tasks = _tasks() + SPARE_TASKS  # the kernel counts the user's own, and lets root have more
     for what, soft, hard in (
         (resource.RLIMIT_CPU, cpu, cpu + 1),
         (resource.RLIMIT_DATA, memory, memory),
         (resource.RLIMIT_AS, memory + ADDRESS_SPACE_SPARE_BYTES, memory + ADDRESS_SPACE_SPARE_BYTES),
         (resource.RLIMIT_FSIZE, output, output),
+        (resource.RLIMIT_NPROC, tasks, tasks),
         (resource.RLIMIT_NOFILE, 0, 0),
         (resource.RLIMIT_MEMLOCK, 0, 0),
         (resource.RLIMIT_MSGQUEUE, 0, 0),
     ):
         _lower(what, soft, hard)
+
+
+def _tasks() -> int:
+    return int(LOAD_AVERAGE.read_text().split()[3].partition("/")[2])
 
 
 def _lower(what: int, soft: int, hard: int) -> None:

@@ -152,6 +152,26 @@ def swell(recipe: Recipe, tell: Tell) -> None:
     tell(Rendered(next(iter(recipe.variants)), OutputFormat.PNG, 8, 8, content))
 
 
+def hoard(_recipe: Recipe, tell: Tell) -> None:
+    """Fill every rendition to its limit, and say nothing of it."""
+    tell(HEADER)
+    for file in _renditions():
+        os.write(file, bytes(1 << 22))
+    sleep(_recipe, lambda _part: None)
+
+
+def linger(recipe: Recipe, tell: Tell) -> None:
+    """Leave a grandchild behind that belongs to nobody, and behave."""
+    _orphan()
+    behave(recipe, tell)
+
+
+def linger_and_wait(recipe: Recipe, tell: Tell) -> None:
+    """Leave a grandchild behind, and do nothing for ever."""
+    _orphan()
+    sleep(recipe, tell)
+
+
 def keep_hold(recipe: Recipe, tell: Tell) -> None:
     """Keep a rendition mapped, to change it after it was checked."""
     libc = ctypes.CDLL(None)
@@ -181,7 +201,7 @@ DEEDS: Mapping[str, Deed] = {
     deed.__name__: deed
     for deed in (
         *(behave, crash, crash_once, change_story, leave, spin, sleep, hog, flood, babble, boast, change_type, skip),
-        *(stop_short, enlarge, smuggle, swell, keep_hold, explore),
+        *(stop_short, enlarge, smuggle, swell, hoard, linger, linger_and_wait, keep_hold, explore),
     )
 }
 
@@ -213,7 +233,23 @@ def _image() -> int:
 
 
 def _rendition() -> int:
-    return next(file for file in _files() if stat.S_ISREG(os.fstat(file).st_mode) and not os.fstat(file).st_size)
+    return _renditions()[0]
+
+
+def _renditions() -> list[int]:
+    return [file for file in _files() if stat.S_ISREG(os.fstat(file).st_mode) and not os.fstat(file).st_size]
+
+
+def _orphan() -> None:
+    """Start a process that sleeps for ever, by way of one that ends."""
+    parent = os.fork()
+    if parent:
+        os.waitpid(parent, 0)
+    elif os.fork():
+        os._exit(0)
+    else:
+        while True:
+            time.sleep(1000)
 
 
 def _files() -> list[int]:

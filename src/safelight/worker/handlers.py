@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import structlog
 
-from safelight.domain.errors import SafelightError, WrongState
-from safelight.domain.image import ImageId
+from safelight.domain.errors import ImageRejected, SafelightError, WrongState
+from safelight.domain.image import Image, ImageId
 from safelight.domain.jobs import DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.domain.kind import Kinds
 from safelight.domain.urls import Links
@@ -20,6 +20,7 @@ from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
 from safelight.ports.signals import Signals
+from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 
@@ -104,8 +105,12 @@ class Handlers:
 
     async def _reprocess(self, image_id: ImageId) -> None:
         parts = self._parts
-        async with parts.records.reading() as snapshot:
-            image = await snapshot.image(image_id)
+        image = await begin_reprocess(image_id, records=parts.records, clock=parts.clock, retries=parts.retries)
+        if image is None:
+            return
+        if image.reprocess_tries > parts.retries.max_attempts:
+            await self._give_up(image, "too_many_tries")
+            return
         try:
             with parts.metrics.step("reprocess"):
                 made = await reprocess_image(
@@ -118,10 +123,16 @@ class Handlers:
                     signals=parts.signals,
                     clock=parts.clock,
                 )
+        except ImageRejected as rejected:  # the file's fault: it will not be otherwise next time
+            await self._give_up(image, rejected.reason)
         except SafelightError as error:
-            log.warning("reprocess_failed", image_id=image_id, code=error.code)
+            log.warning("reprocess_failed", image_id=image_id, code=error.code, tries=image.reprocess_tries)
         else:
             log.info("image_reprocessed", image_id=image_id, renditions=made)
+
+    async def _give_up(self, image: Image, code: str) -> None:
+        await give_up_reprocess(image, records=self._parts.records)
+        log.error("reprocess_given_up", image_id=image.id, code=code)
 
     async def _purge(self, image_id: ImageId) -> None:
         parts = self._parts

@@ -18,10 +18,13 @@ from safelight.sandbox import protocol
 from safelight.sandbox.protocol import Job, Limits
 from safelight.worker import memfile
 from safelight.worker.answers import Answers, Lie, Source
-from safelight.worker.child import Child, Ending
+from safelight.worker.child import Allowance, Child, Ending, Stop
 from safelight.worker.slot import COMMAND, Slot
 
 log = structlog.get_logger()
+
+LARGEST_RENDITIONS = 4
+"""All renditions of one image together may have so many times the bytes of the largest that one may be."""
 
 TRIES = 2
 """A child may die of what is around it, once: then it is the image."""
@@ -52,12 +55,12 @@ class SandboxRenderer:
     ) -> None:
         self._slots = [Slot(zygote) for _ in range(slots)]
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
-        self._timeout = render_timeout
         self._limits = Limits(
             cpu_seconds=-(-render_cpu // timedelta(seconds=1)),
             memory_bytes=render_memory_bytes,
             rendition_bytes=max_rendition_bytes,
         )
+        self._allowance = Allowance(render_timeout, self._limits.cpu_seconds, LARGEST_RENDITIONS * max_rendition_bytes)
         self._on_end = on_end
         self._running: set[asyncio.Task[Ending | None]] = set()
 
@@ -100,6 +103,8 @@ class SandboxRenderer:
                             yield part
                 except _ChildDied as death:
                     log.warning("render_child_died", **death.facts)
+                    if death.ending.is_ours:
+                        raise RenderingFailed(f"its child was {death.ending.cause}") from None
                     if not (tries_left and death.ending.may_be_chance):
                         raise ImageRejected(Reason.UNPROCESSABLE) from None
                 else:
@@ -111,7 +116,7 @@ class SandboxRenderer:
         with contextlib.ExitStack() as files:
             renditions = [_memfile("rendition", files) for _ in range(most_renditions(recipe.variants))]
             answers.begin(renditions)
-            child = Child(job, [image.file, *renditions], timeout=self._timeout)
+            child = Child(job, image.file, renditions, allowance=self._allowance)
             running = self._begin(child)
             try:
                 async for packet in child.answers():
@@ -122,7 +127,7 @@ class SandboxRenderer:
                 log.warning("sandbox_violation", what=str(lie))
                 raise ImageRejected(Reason.UNPROCESSABLE) from None
             finally:
-                child.kill()
+                child.kill(Stop.UNWANTED)
         if not answers.complete:
             raise _ChildDied(await _ending(running))
 
@@ -175,7 +180,13 @@ class _ChildDied(Exception):
     def facts(self) -> dict[str, object]:
         """What the log is told. The complaint is the child's own: visible ASCII, of a few kilobytes."""
         ended = self.ending.ended
-        return {"cause": self.ending.cause, "code": ended.code, "peak_bytes": ended.peak_bytes, "said": ended.complaint}
+        return {
+            "cause": self.ending.cause,
+            "code": ended.code,
+            "cpu_seconds": ended.cpu_seconds,
+            "peak_bytes": ended.peak_bytes,
+            "said": ended.complaint,
+        }
 
 
 async def _fetch(source: AsyncIterator[bytes], files: contextlib.ExitStack) -> Source:

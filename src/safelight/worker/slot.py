@@ -1,7 +1,4 @@
-"""A slot: one zygote, and the one child that it has at a time.
-
-The zygote is told to die with the thread that started it, so slots are started on the thread of the event loop.
-"""
+"""A slot: one zygote, and the one child that it has at a time."""
 
 import asyncio
 import os
@@ -12,10 +9,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+import structlog
+
 from safelight.domain.errors import RenderingFailed
 from safelight.sandbox import protocol
 from safelight.sandbox.protocol import Ended, Ready, Started
-from safelight.worker.child import Child, Ending
+from safelight.worker.child import Child, Ending, Stop
 
 COMMAND = (sys.executable, "-I", "-B", "-m", "safelight.sandbox")
 """Isolated: no variable, no folder of this program and no user's packages change what the zygote loads."""
@@ -41,6 +40,14 @@ START_TIMEOUT = timedelta(seconds=30)
 NOTICE_TIMEOUT = timedelta(seconds=10)
 """Time for a zygote to fork, or to reap a child that was killed."""
 
+STOP_TIMEOUT = timedelta(seconds=2)
+"""Time for a zygote to end its child, and what that one left behind. Usually some milliseconds."""
+
+WATCH_EVERY = timedelta(milliseconds=50)
+"""How often a child is looked after. What it may have written until then is memory of this machine."""
+
+log = structlog.get_logger()
+
 Says = TypeVar("Says", Ready, Started, Ended)
 
 
@@ -51,6 +58,7 @@ class Slot:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._lost = False
 
     @property
     def pid(self) -> int | None:
@@ -61,7 +69,8 @@ class Slot:
         """Start the zygote, unless one is there. Raises RenderingFailed."""
         if self._process is not None and self._process.poll() is None:
             return
-        self.stop()
+        self._discard()
+        replaced, self._lost = self._lost, False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(0)
         with theirs:
@@ -76,11 +85,13 @@ class Slot:
         try:
             await self._receive(Ready, START_TIMEOUT)
         except TimeoutError:
-            self.stop()
+            self._discard()
             raise RenderingFailed("the zygote did not start in time") from None
         except BaseException:
-            self.stop()
+            self._discard()
             raise
+        if replaced:
+            log.warning("zygote_replaced", pid=self.pid)
 
     async def run(self, child: Child) -> Ending | None:
         """Run a child to its end; None where it is not wanted any more, and its files may be closed.
@@ -88,30 +99,38 @@ class Slot:
         Raises RenderingFailed, after which the next child gets a new zygote.
         """
         await self.start()
-        if child.unwanted:
+        if child.stopped:
             return None
         answers, childs_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK | os.O_DIRECT)
         try:
             self._send(child, childs_end)
             return await self._attend(child, answers)
         except TimeoutError:
-            self.stop()
+            self._discard()
             raise RenderingFailed("the zygote did not answer in time") from None
         except BaseException:
-            self.stop()
+            self._discard()
             raise
         finally:
             os.close(answers)
 
     def stop(self) -> None:
-        """End the zygote, and with it its child."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """End the zygote, and with it its child and whatever that one started."""
         if self._control is not None:
             self._control.close()
             self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(STOP_TIMEOUT.total_seconds())
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _discard(self) -> None:
+        """End a zygote that died, or that something went wrong with: the log is told when another takes its place."""
+        self._lost = self._lost or self._process is not None
+        self.stop()
 
     def _send(self, child: Child, answers: int) -> None:
         """Send the job with its files. The socket is empty between two jobs, so this never blocks."""
@@ -134,20 +153,21 @@ class Slot:
                 loop.remove_reader(answers)
 
         loop.add_reader(answers, hear)
+        watching = asyncio.create_task(_watch(child))
         try:
             return await self._ending(child)
         finally:
+            watching.cancel()
             loop.remove_reader(answers)
             child.hear(answers)
 
     async def _ending(self, child: Child) -> Ending:
         try:
-            ended, _ = await self._receive(Ended, child.timeout)
+            ended, _ = await self._receive(Ended, child.allowance.timeout)
         except TimeoutError:
-            child.kill()
+            child.kill(Stop.TIMED_OUT)
             ended, _ = await self._receive(Ended, NOTICE_TIMEOUT)
-            return Ending(ended, timed_out=True, unwanted=False)
-        return Ending(ended, timed_out=False, unwanted=child.unwanted)
+        return Ending(ended, child.allowance, child.stopped)
 
     async def _receive(self, expected: type[Says], within: timedelta) -> tuple[Says, list[int]]:
         """Return the zygote's next notice and the files with it. Raises TimeoutError, RenderingFailed."""
@@ -177,6 +197,13 @@ class Slot:
         if self._control is None:
             raise RenderingFailed("the zygote was stopped")
         return self._control
+
+
+async def _watch(child: Child) -> None:
+    """End the child as soon as it has written more than it may."""
+    while True:
+        child.see_what_it_wrote()
+        await asyncio.sleep(WATCH_EVERY.total_seconds())
 
 
 async def _readable(connection: socket.socket) -> None:

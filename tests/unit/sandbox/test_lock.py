@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from safelight.sandbox import lock
+
 PROGRAM = """
 import ctypes, json, os, resource, sys
 from safelight.sandbox import lock
@@ -54,7 +56,9 @@ if os.fork() == 0:
     }).encode())
     os._exit(0)
 os.wait()
-print(open("/proc/self/oom_score_adj").read())
+reaps = ctypes.c_int(-1)
+lock._libc.prctl(37, ctypes.byref(reaps), 0, 0, 0)
+print(open("/proc/self/oom_score_adj").read(), reaps.value)
 """
 
 
@@ -71,7 +75,8 @@ def facts() -> dict[str, Any]:
             text=True,
             timeout=30,
         )
-        return {**json.loads(os.read(ours, 1 << 16)), "oom_score_adj": int(done.stdout)}
+        oom_score_adj, subreaper = map(int, done.stdout.split())
+        return {**json.loads(os.read(ours, 1 << 16)), "oom_score_adj": oom_score_adj, "subreaper": subreaper}
     finally:
         os.close(ours)
         os.close(theirs)
@@ -103,6 +108,16 @@ def test_what_it_may_use_is_limited(facts: dict[str, Any], name: str, limit: lis
 
 def test_its_address_space_has_an_end(facts: dict[str, Any]) -> None:
     assert resource.RLIM_INFINITY not in facts["limits"]["RLIMIT_AS"]
+
+
+def test_it_cannot_fork_without_end(facts: dict[str, Any]) -> None:
+    tasks = int(lock.LOAD_AVERAGE.read_text().split()[3].partition("/")[2])
+
+    assert facts["limits"]["RLIMIT_NPROC"][0] < lock.SPARE_TASKS + tasks + 500
+
+
+def test_what_it_leaves_behind_falls_to_its_zygote(facts: dict[str, Any]) -> None:
+    assert facts["subreaper"] == 1
 
 
 def test_it_gains_no_rights_and_nobody_reads_its_memory(facts: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The zygote: what it is before it serves, and how it ends."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -37,6 +38,15 @@ def test_a_zygote_ends_when_its_worker_hangs_up(running: tuple[subprocess.Popen[
     control.close()
 
     assert process.wait(timeout=10) == 0
+
+
+def test_what_a_child_complained_of_can_be_shown_on_a_terminal() -> None:
+    complaints = os.memfd_create("complaints")
+    os.write(complaints, "\x1b[2Jall is well\r\n\x7f\x9b é\0\0".encode())
+
+    said = zygote._read(complaints)  # noqa: SLF001 - its other way in is a child that is out of its mind
+
+    assert said == r"\x1b[2Jall is well\x0d\x0a\x7f\xc2\x9b \xc3\xa9"
 
 
 def test_a_zygote_with_threads_does_not_serve() -> None:

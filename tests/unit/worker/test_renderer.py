@@ -5,7 +5,7 @@ import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from safelight.domain.image import Look
 from safelight.domain.variant import fit
 from safelight.ports.renderer import Inspected, Part, Recipe, Rendered
 from safelight.testing import evil
+from safelight.worker import child
 from safelight.worker.child import Ending
 from safelight.worker.renderer import SandboxRenderer
 from safelight.worker.samples import SAMPLES
@@ -172,8 +173,9 @@ async def test_a_second_try_that_contradicts_the_first_is_a_lie(make_evil_render
 
 
 async def test_a_child_that_takes_too_long_is_killed_twice_and_no_more(
-    make_evil_renderer: Make, render: Render
+    make_evil_renderer: Make, render: Render, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(child, "BUSY_SHARE", 0)
     endings: list[Ending] = []
 
     async with make_evil_renderer(render_timeout=timedelta(seconds=0.3), on_end=endings.append) as renderer:
@@ -182,6 +184,74 @@ async def test_a_child_that_takes_too_long_is_killed_twice_and_no_more(
 
     assert rejected.value.reason is Reason.UNPROCESSABLE
     assert [ending.cause for ending in endings] == ["timed_out", "timed_out"]
+
+
+async def test_a_child_that_had_no_cpu_in_its_time_is_our_fault(make_evil_renderer: Make, render: Render) -> None:
+    endings: list[Ending] = []
+
+    async with make_evil_renderer(render_timeout=timedelta(seconds=0.3), on_end=endings.append) as renderer:
+        with pytest.raises(RenderingFailed, match="starved"), capture_logs():
+            await render(renderer, b"sleep")
+
+    assert [ending.cause for ending in endings] == ["starved"]
+
+
+async def test_a_child_that_somebody_else_kills_is_our_fault(
+    make_evil_renderer: Make, render: Render, source_of: SourceOf, recipe: Recipe
+) -> None:
+    """So the kernel does where memory ends."""
+    endings: list[Ending] = []
+
+    async with make_evil_renderer(on_end=endings.append) as renderer:
+        async with aclosing(renderer.render(source_of(b"sleep"), recipe)) as parts:
+            await anext(parts)
+            os.kill(*_children_of(*renderer.zygotes), signal.SIGKILL)
+            with pytest.raises(RenderingFailed, match="killed"), capture_logs() as logs:
+                await anext(parts)
+        after = await render(renderer, b"behave")
+
+    assert [ending.cause for ending in endings].count("killed") == 1
+    assert [(line["event"], line["cause"], line["code"]) for line in logs] == [("render_child_died", "killed", -9)]
+    assert len(after) == 3
+
+
+async def test_renditions_that_take_too_much_together_end_their_child(
+    make_evil_renderer: Make, render: Render, recipe: Recipe
+) -> None:
+    many = replace(recipe, variants={"all": fit(widths=[1, 2, 3, 4, 5, 6, 7, 8], formats="png")})
+    endings: list[Ending] = []
+
+    async with make_evil_renderer(on_end=endings.append) as renderer:
+        with pytest.raises(ImageRejected) as rejected, capture_logs():
+            await render(renderer, b"hoard", many)
+
+    assert rejected.value.reason is Reason.UNPROCESSABLE
+    assert [ending.cause for ending in endings] == ["wrote_too_much"]
+
+
+async def test_what_a_child_leaves_behind_is_ended_before_the_next(make_evil_renderer: Make, render: Render) -> None:
+    async with make_evil_renderer() as renderer:
+        (zygote,) = renderer.zygotes
+        await render(renderer, b"linger")
+        await renderer.drain()
+
+        assert _session_of(zygote) == [zygote]
+        assert renderer.zygotes == [zygote]
+
+
+async def test_leaving_the_renderer_ends_what_a_child_started(
+    make_evil_renderer: Make, source_of: SourceOf, recipe: Recipe
+) -> None:
+    async with make_evil_renderer() as renderer:
+        (zygote,) = renderer.zygotes
+        parts = renderer.render(source_of(b"linger_and_wait"), recipe)
+        await anext(parts)
+        before = _session_of(zygote)
+
+    with pytest.raises(RenderingFailed):
+        await anext(parts)
+    assert len(before) == 3
+    assert _session_of(zygote) == []
 
 
 async def test_what_was_told_before_a_death_was_told_in_time(
@@ -252,7 +322,7 @@ async def test_a_zygote_that_dies_is_our_fault_and_is_replaced(
         (zygote,) = renderer.zygotes
         async with aclosing(renderer.render(source_of(b"sleep"), recipe)) as parts:
             await anext(parts)
-            child = os.pidfd_open(*_children_of(zygote))
+            its_child = os.pidfd_open(*_children_of(zygote))
             os.kill(zygote, signal.SIGKILL)
             with pytest.raises(RenderingFailed):
                 await anext(parts)
@@ -260,15 +330,20 @@ async def test_a_zygote_that_dies_is_our_fault_and_is_replaced(
 
         assert len(after) == 3
         assert renderer.zygotes != [zygote]
-        await _end_of(child)
+        await _end_of(its_child)
 
 
-async def test_a_zygote_that_died_while_idle_is_not_noticed(make_renderer: Make, render: Render) -> None:
-    async with make_renderer() as renderer:
-        (zygote,) = renderer.zygotes
-        _end(zygote)
+async def test_a_zygote_that_died_while_idle_is_replaced_and_the_log_is_told(
+    make_renderer: Make, render: Render
+) -> None:
+    with capture_logs() as logs:
+        async with make_renderer() as renderer:
+            (zygote,) = renderer.zygotes
+            _end(zygote)
 
-        assert len(await render(renderer, SAMPLES[InputFormat.PNG])) == 3
+            assert len(await render(renderer, SAMPLES[InputFormat.PNG])) == 3
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [("zygote_replaced", "warning")]
 
 
 async def test_a_zygote_that_does_not_start_is_our_fault(make_renderer: Make) -> None:
@@ -284,12 +359,12 @@ async def test_leaving_the_renderer_ends_what_it_renders(
         parts = renderer.render(source_of(b"sleep"), recipe)
         await anext(parts)
         (zygote,) = renderer.zygotes
-        child = os.pidfd_open(*_children_of(zygote))
+        its_child = os.pidfd_open(*_children_of(zygote))
 
     with pytest.raises(RenderingFailed):
         await anext(parts)
     assert zygote not in _children_of(os.getpid())
-    await _end_of(child)
+    await _end_of(its_child)
 
 
 async def test_nothing_leaks_whatever_happens(make_evil_renderer: Make, source_of: SourceOf, recipe: Recipe) -> None:
@@ -345,6 +420,17 @@ def _children_of(pid: int) -> list[int]:
     return sorted(
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     )
+
+
+def _session_of(leader: int) -> list[int]:
+    """Return the living processes of a session: whatever a zygote or its child started, and they themselves."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, _group, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z" and int(session) == leader:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _open_files() -> int:
