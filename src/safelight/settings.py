@@ -4,16 +4,30 @@ A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env
 are in seconds, sizes in bytes.
 """
 
+import base64
 import os
+from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-MIN_WEBHOOK_SECRET_BYTES = 24
+PREFIX = "SAFELIGHT_"
+ENV_FILE = ".env"
+
+OF_THE_CLIENT = frozenset({"SAFELIGHT_URL", "SAFELIGHT_API_KEY"})
+"""What `safelight upload` reads: no settings, and no mistakes."""
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with is none itself
+SECRET_BYTES = range(24, 65)
 """Standard Webhooks 1.0.0 wants secrets of 24 to 64 bytes."""
+
+A_NEW_SECRET = "echo whsec_$(head -c 32 /dev/urandom | base64)"  # noqa: S105 - a command that makes one
+"""Prints a secret that can be used."""
 
 
 def _no_slash(url: str) -> str:
@@ -31,6 +45,10 @@ def _seconds(value: object) -> object:
         return value  # pydantic's other forms, such as PT15M
 
 
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
 def _words(value: object) -> object:
     """Take words separated by spaces, as an environment gives them."""
     return value.split() if isinstance(value, str) else value
@@ -43,7 +61,7 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 class Settings(BaseSettings):
     """All settings. Making one raises a ValidationError that lists every bad setting at once."""
 
-    model_config = SettingsConfigDict(env_prefix="SAFELIGHT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True)
 
     # Where things are
     data: Path = Field(Path("safelight-data"), description="Folder of the embedded database, the objects and the keys")
@@ -81,6 +99,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(64_000, ge=1_000, description="Largest request body of the API")
     max_page: int = Field(200, ge=1, description="Most images in one page of a list")
     events_ping: Seconds = Field(timedelta(seconds=15), description="Time between the pings of an event stream")
+    events_max: Seconds = Field(
+        timedelta(minutes=5), description="Longest event stream; browsers come back by themselves"
+    )
+    max_waiters: int = Field(1000, ge=1, description="Long polls and event streams at once")
 
     # Connections
     header_timeout: Seconds = Field(timedelta(seconds=10), description="Time for a request's headers to come")
@@ -97,7 +119,11 @@ class Settings(BaseSettings):
     io_threads: int = Field(8, ge=1, description="Threads that wait for the disk")
 
     # Work
-    slots: int = Field(os.cpu_count() or 1, ge=1, description="Images rendered at once, each in a child process")
+    slots: int = Field(
+        default_factory=_processors,
+        ge=1,
+        description="Images rendered at once, each in a child process; by default one for each processor",
+    )
     render_timeout: Seconds = Field(timedelta(seconds=60), description="Time for one image in the sandbox")
     render_cpu: Seconds = Field(timedelta(seconds=60), description="CPU time for one image in the sandbox")
     render_memory_bytes: int = Field(1 << 30, ge=1 << 27, description="Memory for one image in the sandbox")
@@ -115,15 +141,95 @@ class Settings(BaseSettings):
     reconcile_every: Seconds = Field(timedelta(seconds=30), description="Time between two looks for what was lost")
     sweep_every: Seconds = Field(timedelta(minutes=15), description="Time between two sweeps for orphaned objects")
     orphan_grace: Seconds = Field(timedelta(hours=1), description="Age before an object without a record is an orphan")
-    upkeep_batch: int = Field(500, ge=1, description="Records looked at in one go")
+    upkeep_batch: int = Field(500, ge=1, le=10_000, description="Records looked at in one go")
+    record_retention: Seconds = Field(
+        timedelta(days=30), description="How long the record of an image stays after its bytes are gone"
+    )
+    audit_retention: Seconds = Field(timedelta(days=365), description="How long the audit log is kept")
 
     # Webhooks
+    webhook_private: bool = Field(
+        default=False, description="Whether webhooks may go by http, and to private and loopback addresses"
+    )
     webhook_url: Url | None = Field(None, description="Where the application is told of images; none by default")
-    webhook_secret: SecretStr | None = Field(None, description="Signing secret, whsec_ and base64 of 24 to 64 bytes")
+    webhook_secret: SecretStr | None = Field(
+        None, validate_default=True, description="Signing secret, whsec_ and base64 of 24 to 64 bytes"
+    )
     webhook_timeout: Seconds = Field(timedelta(seconds=10), description="Time for the application to answer")
-    webhook_retry_base: Seconds = Field(timedelta(seconds=5), description="Wait before a webhook's second try; doubled")
+    webhook_retry_base: Seconds = Field(
+        timedelta(seconds=5), description="Wait before a webhook's second try; doubled for each further one"
+    )
     webhook_retry_max: Seconds = Field(timedelta(hours=1), description="Longest wait between two tries of a webhook")
     webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
-    webhook_private: bool = Field(
-        default=False, description="Whether webhooks may go to private and loopback addresses"
-    )
+
+    @field_validator("process_timeout")
+    @classmethod
+    def _holds_a_rendering(cls, timeout: timedelta, others: ValidationInfo) -> timedelta:
+        rendering = others.data.get("render_timeout")
+        if rendering is not None and timeout < rendering:
+            raise ValueError(f"must be at least SAFELIGHT_RENDER_TIMEOUT, which is {rendering.total_seconds():g}")
+        return timeout
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _by_https(cls, url: str | None, others: ValidationInfo) -> str | None:
+        if url and url.startswith("http://") and not others.data.get("webhook_private"):
+            raise ValueError(
+                "must begin with https://; SAFELIGHT_WEBHOOK_PRIVATE=true allows http, for an application in your own "
+                "network"
+            )
+        return url
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _can_sign(cls, secret: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if secret is None and others.data.get("webhook_url"):
+            raise ValueError(
+                f"is not set, and SAFELIGHT_WEBHOOK_URL is. Make one, and tell the application: {A_NEW_SECRET}"
+            )
+        if secret is not None and not _is_webhook_secret(secret.get_secret_value()):
+            raise ValueError(f"must be whsec_ and base64 of 24 to 64 bytes. This makes one: {A_NEW_SECRET}")
+        return secret
+
+
+GROUPS: Mapping[str, str] = {
+    "data": "Where things are",
+    "upload_ttl": "Requests",
+    "header_timeout": "Connections",
+    "min_free_bytes": "Storage",
+    "slots": "Work",
+    "reconcile_every": "Upkeep",
+    "webhook_private": "Webhooks",
+}
+"""Headings for people, by the first setting under each."""
+
+
+def names() -> dict[str, str]:
+    """Return the environment's name of every setting, by the setting's own."""
+    return {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def unknown_names(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:
+    """Return the names in the environment and in `.env` that look like settings and are none.
+
+    With each comes the setting that is probably meant, or None where nothing is like it.
+    """
+    known = {*names().values(), *OF_THE_CLIENT}
+    given = sorted({name for name in (*environment, *dotenv_values(ENV_FILE)) if name.upper().startswith(PREFIX)})
+    return {name: _nearest(name.upper(), known) for name in given if name.upper() not in known}
+
+
+def _nearest(name: str, known: set[str]) -> str | None:
+    """Return the name that is most like another, where one is; what all begin with does not count."""
+    endings = sorted(one.removeprefix(PREFIX) for one in known)
+    like = get_close_matches(name.removeprefix(PREFIX), endings, n=1)
+    return f"{PREFIX}{like[0]}" if like else None
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    encoded = secret.removeprefix(SECRET_PREFIX)
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:  # also of what is not ASCII
+        return False
+    return secret.startswith(SECRET_PREFIX) and len(key) in SECRET_BYTES

@@ -9,7 +9,19 @@ from safelight.adapters.queue import MemoryQueue
 from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.store import SqlRecords
-from safelight.apps.doctor import database, folder, keyring, kinds, machine, network, objects, records, sandbox, webhook
+from safelight.apps.doctor import (
+    database,
+    folder,
+    keyring,
+    kinds,
+    machine,
+    names,
+    network,
+    objects,
+    records,
+    sandbox,
+    webhook,
+)
 from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
 from safelight.apps.kinds import load_kinds
 from safelight.apps.lock import is_locked
@@ -33,6 +45,7 @@ OF_THE_RECORDS: Sequence[Check] = (
     objects.missing_objects,
 )
 OF_ALL_ELSE: Sequence[Check] = (
+    names.setting_names,
     kinds.kinds_file,
     network.listening_address,
     network.port,

@@ -11,7 +11,6 @@ from safelight.apps.doctor.webhook import webhook
 MakeVisit = Callable[..., Visit]
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
-SHORT = "whsec_" + base64.b64encode(b"s" * 8).decode()
 PUBLIC = "https://1.1.1.1/hook"
 
 
@@ -30,9 +29,6 @@ async def test_a_public_url_with_a_secret_is_well(visit: MakeVisit) -> None:
 @pytest.mark.parametrize(
     ("settings", "seen", "cure"),
     [
-        ({"webhook_url": PUBLIC}, "WEBHOOK_SECRET is not", "whsec_$("),
-        ({"webhook_url": PUBLIC, "webhook_secret": SHORT}, "24 to 64 bytes", "whsec_$("),
-        ({"webhook_url": "http://1.1.1.1/", "webhook_secret": SECRET}, "https", "Mend"),
         ({"webhook_url": "https://10.0.0.7/", "webhook_secret": SECRET}, "10.0.0.7", "WEBHOOK_PRIVATE=true"),
         ({"webhook_url": "https://localhost/", "webhook_secret": SECRET}, "private address", "WEBHOOK_PRIVATE=true"),
     ],

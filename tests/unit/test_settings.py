@@ -1,0 +1,71 @@
+"""Settings: mistakes are all told at once, and before anything starts."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from safelight.settings import GROUPS, Settings, unknown_names
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+SHORT = "whsec_" + base64.b64encode(b"s" * 8).decode()
+
+
+@pytest.fixture(autouse=True)
+def no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    monkeypatch.chdir(tmp_path)
+
+
+def told(**given: Any) -> dict[str, str]:
+    """Return what is told of settings that cannot be used."""
+    with pytest.raises(ValidationError) as raised:
+        Settings(**given)
+    return {str(bad["loc"][0]): bad["msg"] for bad in raised.value.errors()}
+
+
+@pytest.mark.parametrize("secret", [SHORT, SECRET.removeprefix("whsec_"), "whsec_?", "whsec_" + "ä" * 32])
+def test_a_secret_that_cannot_sign_is_refused_and_not_repeated(secret: str) -> None:
+    bad = told(webhook_url="https://app.example/", webhook_secret=secret)
+
+    assert "24 to 64 bytes" in bad["webhook_secret"]
+    assert secret not in bad["webhook_secret"]
+
+
+def test_a_url_without_a_secret_says_how_to_make_one() -> None:
+    bad = told(webhook_url="https://app.example/")
+
+    assert "SAFELIGHT_WEBHOOK_URL is" in bad["webhook_secret"]
+    assert "whsec_$(" in bad["webhook_secret"]
+
+
+def test_http_is_for_private_networks_where_those_are_allowed() -> None:
+    bad = told(webhook_url="http://app.example/", webhook_secret=SECRET)
+
+    assert "SAFELIGHT_WEBHOOK_PRIVATE=true" in bad["webhook_url"]
+    assert Settings(webhook_url="http://app.example/", webhook_secret=SECRET, webhook_private=True).webhook_url
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    bad = told(port=-1, webhook_url="http://app.example/", webhook_secret="secret", slots=0)
+
+    assert bad.keys() == {"port", "webhook_url", "webhook_secret", "slots"}
+
+
+def test_a_name_that_is_no_setting_is_found_with_the_nearest() -> None:
+    Path(".env").write_text("SAFELIGHT_PROT=1\nPORT=2\n")
+
+    found = unknown_names({"SAFELIGHT_WEBHOOK_SECRT": "x", "safelight_port": "1", "SAFELIGHT_QQQQ": "", "PATH": "/"})
+
+    assert found == {
+        "SAFELIGHT_PROT": "SAFELIGHT_PORT",
+        "SAFELIGHT_QQQQ": None,
+        "SAFELIGHT_WEBHOOK_SECRT": "SAFELIGHT_WEBHOOK_SECRET",
+    }
+
+
+def test_every_heading_stands_over_a_setting() -> None:
+    assert GROUPS.keys() <= Settings.model_fields.keys()
+    assert next(iter(GROUPS)) == next(iter(Settings.model_fields))
