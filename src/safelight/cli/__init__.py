@@ -1,5 +1,5 @@
 """The commands, one module each."""
 
-from safelight.cli.app import main
+from safelight.cli.entry import main
 
 __all__ = ["main"]

@@ -1,36 +1,47 @@
-"""The command line: every command, and how its errors are told."""
+"""The command line: every command, in the order in which one meets them."""
 
-import sys
+from typing import Annotated, ClassVar
 
 import typer
-from pydantic import ValidationError
 
-from safelight.cli import backup, demo, doctor, keys, migrate, parts, reprocess, up, upload
-from safelight.cli.tell import MISUSED, tell_settings
+from safelight import __version__
+from safelight.cli.lazy import Lazy, LazyGroup
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(up.up)
-app.command()(demo.demo)
-app.command()(upload.upload)
-app.command()(migrate.migrate)
-app.add_typer(keys.app, name="keys")
-app.command()(backup.backup)
-app.command()(reprocess.reprocess)
-app.command()(doctor.doctor)
-app.command(help=parts.API_HELP)(parts.api)
-app.command(help=parts.UPLOADS_HELP)(parts.uploads)
-app.command(help=parts.WORKER_HELP)(parts.worker)
+
+class Commands(LazyGroup):
+    """What `safelight` can do. Each line is the first of the command's own help."""
+
+    table: ClassVar = {
+        "up": Lazy("Serve everything from this one process: API, uploads, images and worker.", "safelight.cli.up:up"),
+        "demo": Lazy("Start everything in a temporary folder, and send a photo.", "safelight.cli.demo:demo"),
+        "upload": Lazy("Upload files through all six steps.", "safelight.cli.upload:upload"),
+        "keys": Lazy("Make, list and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"),
+        "settings": Lazy("List every setting: its name, type, default and meaning.", "safelight.cli.settings:settings"),
+        "doctor": Lazy("Look for what is wrong, and say how to mend it.", "safelight.cli.doctor:doctor"),
+        "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),
+        "reprocess": Lazy("Render ready images again, as declared now.", "safelight.cli.reprocess:reprocess"),
+        "migrate": Lazy("Bring the database to the tables of this version.", "safelight.cli.migrate:migrate"),
+        "api": Lazy("Serve the API alone. Comes with Postgres, in a later version.", "safelight.cli.parts:api"),
+        "uploads": Lazy(
+            "Take and deliver bytes alone. Comes with Postgres, in a later version.", "safelight.cli.parts:uploads"
+        ),
+        "worker": Lazy("Render alone. Comes with Postgres, in a later version.", "safelight.cli.parts:worker"),
+    }
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        typer.echo(f"Safelight {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def safelight() -> None:
+def safelight(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
     """Take images from the users of a web application: requested, uploaded, verified, rendered, shown."""
-
-
-def main() -> None:
-    """Run the command line."""
-    try:
-        app()
-    except ValidationError as error:
-        tell_settings(error)
-        sys.exit(MISUSED)

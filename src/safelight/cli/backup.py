@@ -41,8 +41,9 @@ def backup(
     To restore: unpack safelight.db (and keyring.json) into a new folder, put the copy of the objects under it as
     store/objects, and run safelight up --data on it.
     """
-    folder = settings(data=data).data
-    with errors_told():
+    using = settings(data=data)
+    folder = using.data
+    with errors_told(using):
         if verify:
             _verify(file, folder, hashes=hashes)
         else:

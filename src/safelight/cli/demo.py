@@ -13,6 +13,7 @@ import uvloop
 
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
+from safelight.cli.options import exactly
 from safelight.cli.steps import StepPrinter
 from safelight.cli.tell import FAILED, errors_told, out
 from safelight.domain.measure import measure
@@ -24,23 +25,33 @@ PHOTO = Path(__file__).with_name("dandelions.jpg")
 
 
 def demo(
-    photo: Annotated[Path, typer.Argument(help="The photo to send; a bundled one, if none is given.")] = PHOTO,
+    photo: Annotated[
+        Path,
+        typer.Argument(
+            help="The photo to send; a bundled one, if none is given.", exists=True, dir_okay=False, readable=True
+        ),
+    ] = PHOTO,
     once: Annotated[
         bool, typer.Option("--once", envvar="ONCE", help="Check every URL and end, even at a terminal.")
     ] = False,
 ) -> None:
     """Start everything in a temporary folder, send a photo through the six steps, and show what came of it."""
     configure_logs("console", level=logging.WARNING)
+    stay = out.is_terminal and not once
     with errors_told(), tempfile.TemporaryDirectory(prefix="safelight-demo-") as folder:
-        well = uvloop.run(_demo(photo, Path(folder), stay=out.is_terminal and not once))
+        using = _settings(folder)
+        with errors_told(using):
+            well = uvloop.run(_demo(photo, using, stay=stay))
     if not well:
         raise typer.Exit(FAILED)
+    if stay:
+        out.print("\nStopped; the folder is removed.")
 
 
-async def _demo(photo: Path, folder: Path, *, stay: bool) -> bool:
+async def _demo(photo: Path, using: Settings, *, stay: bool) -> bool:
     """Serve, go through the steps, and stay or check; return whether all went well."""
     listening: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(run_all_in_one(_settings(folder), started=listening.set_result))
+    serving = asyncio.create_task(run_all_in_one(using, started=listening.set_result))
     serving.add_done_callback(lambda _: listening.cancel())
     with suppress(asyncio.CancelledError):
         await listening
@@ -61,9 +72,9 @@ async def _demo(photo: Path, folder: Path, *, stay: bool) -> bool:
         await serving
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: str) -> Settings:
     """Return the defaults, whatever the environment says."""
-    return Settings(
+    return exactly(
         data=folder,
         port=0,
         kinds=None,
@@ -72,6 +83,7 @@ def _settings(folder: Path) -> Settings:
         delivery_url=None,
         bootstrap_key=None,
         webhook_url=None,
+        webhook_secret=None,
     )
 
 

@@ -1,6 +1,7 @@
 """`safelight keys`: make, list and revoke the application's API keys, whether a server runs or not."""
 
 import asyncio
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,18 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.api_keys import EVERY_SCOPE, create_key, revoke_key
 from safelight.apps.data_folder import records_in
 from safelight.cli.options import Data, settings
-from safelight.cli.tell import FAILED, err, errors_told, out
+from safelight.cli.tell import FAILED, err, errors_told, misused, out
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
 
-app = typer.Typer(help="Make, list and revoke API keys, whether the server runs or not.", no_args_is_help=True)
+NAME_SHOWN = 14
+"""So much of a name leaves each key its one line on a terminal of 80 columns."""
+
+UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of what moves the cursor, turns the direction of writing, or has no shape."""
+
+app = typer.Typer(
+    help="Make, list and revoke API keys, whether the server runs or not.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()
@@ -30,8 +39,10 @@ def create(
 ) -> None:
     """Make a key and print it. It is shown this once: only its hash is kept."""
     scopes = frozenset(scope or EVERY_SCOPE)
-    with errors_told():
-        key = asyncio.run(_create(settings(data=data).data, name, scopes))
+    _see_that_it_can_be_read(name)
+    using = settings(data=data)
+    with errors_told(using):
+        key = asyncio.run(_create(using.data, name, scopes))
     if quiet:
         typer.echo(key)
         return
@@ -42,8 +53,9 @@ def create(
 @app.command("list")
 def list_keys(data: Data = None) -> None:
     """List all keys, without their secrets."""
-    with errors_told():
-        keys = asyncio.run(_list(settings(data=data).data))
+    using = settings(data=data)
+    with errors_told(using):
+        keys = asyncio.run(_list(using.data))
     if not keys:
         out.print("There are no keys. `safelight keys create NAME` makes one.")
         return
@@ -55,10 +67,12 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")], data: Data = None
 ) -> None:
     """Revoke a key, from this moment on and for good."""
-    with errors_told():
-        revoked = asyncio.run(_revoke(settings(data=data).data, ApiKeyId(key_id)))
+    using = settings(data=data)
+    with errors_told(using):
+        revoked = asyncio.run(_revoke(using.data, ApiKeyId(key_id)))
     if not revoked:
-        err.print(f"[red]No key {key_id} can be revoked.[/red] `safelight keys list` shows what there is.")
+        err.print(f"There is no key {key_id}, or it was revoked before.", style="red", markup=False)
+        err.print("`safelight keys list` shows what there is.")
         raise typer.Exit(FAILED)
     out.print(f"Revoked {key_id}")
 
@@ -80,14 +94,24 @@ async def _revoke(folder: Path, key_id: ApiKeyId) -> bool:
 
 def _table(keys: Sequence[ApiKey]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("ID", "Name", "Scopes", "Created (UTC)", "Revoked (UTC)"):
-        table.add_column(heading, overflow="fold", no_wrap=heading not in {"Name", "Scopes"})
+    for heading in ("ID", "Made (UTC)", "May", "Name"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
     for key in keys:
-        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "-"
         style = "dim" if key.revoked_at else None
-        cells = (key.id, key.name, _words(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
+        may = "everything" if key.scopes >= EVERY_SCOPE else _words(key.scopes)
+        if key.revoked_at:
+            may = f"revoked {key.revoked_at:%Y-%m-%d}"
+        name = Text(key.name)
+        name.truncate(NAME_SHOWN, overflow="ellipsis")
+        cells = (key.id, f"{key.created_at:%Y-%m-%d}", may, name.plain)
         table.add_row(*map(Text, cells), style=style)
     return table
+
+
+def _see_that_it_can_be_read(name: str) -> None:
+    """End the command where the name shows nothing, or could make a list show something else than is there."""
+    if not name.strip() or any(unicodedata.category(sign) in UNSHOWN for sign in name):
+        raise misused("A key needs a name that can be read: letters and signs, without control characters.")
 
 
 def _words(scopes: frozenset[Scope]) -> str:

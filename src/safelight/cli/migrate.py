@@ -8,8 +8,9 @@ from safelight.cli.tell import errors_told, out
 
 def migrate(data: Data = None) -> None:
     """Make the database, or bring it to the tables of this version. `safelight up` does so by itself."""
-    folder = settings(data=data).data
-    with errors_told():
+    using = settings(data=data)
+    folder = using.data
+    with errors_told(using):
         lacking = migrate_data(folder)
     if lacking:
         out.print(f"Migrated {folder / DATABASE_FILE}: revisions {', '.join(lacking)}")

@@ -1,32 +1,27 @@
 """`safelight api`, `uploads`, `worker`: the parts as processes of their own, which need a shared database."""
 
-import typer
+from typing import NoReturn
 
-from safelight.cli.tell import MISUSED, err
-
-API_HELP = "Serve the API alone. Comes with Postgres, in a later version."
-UPLOADS_HELP = "Take and deliver bytes alone. Comes with Postgres, in a later version."
-WORKER_HELP = "Render alone. Comes with Postgres, in a later version."
+from safelight.cli.tell import misused
 
 
 def api() -> None:
-    """Say what to do instead."""
+    """Serve the API alone. Comes with Postgres, in a later version."""
     _refuse("api")
 
 
 def uploads() -> None:
-    """Say what to do instead."""
+    """Take and deliver bytes alone. Comes with Postgres, in a later version."""
     _refuse("uploads")
 
 
 def worker() -> None:
-    """Say what to do instead."""
+    """Render alone. Comes with Postgres, in a later version."""
     _refuse("worker")
 
 
-def _refuse(part: str) -> None:
-    err.print(
-        f"[red]`safelight {part}` as a process of its own needs Postgres, which this version has not got.[/red] "
-        "Run everything in one process instead: safelight up"
+def _refuse(part: str) -> NoReturn:
+    raise misused(
+        f"`safelight {part}` as a process of its own needs Postgres, which this version has not got.",
+        "Run everything in one process instead: safelight up",
     )
-    raise typer.Exit(MISUSED)

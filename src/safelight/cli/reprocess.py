@@ -15,7 +15,7 @@ from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_repro
 from safelight.apps.wiring import Addresses, World, embedded
 from safelight.apps.worker import sandbox
 from safelight.cli.options import Data, KindsFile, settings
-from safelight.cli.tell import FAILED, MISUSED, err, errors_told, out
+from safelight.cli.tell import FAILED, err, errors_told, misused, out
 from safelight.domain.kind import Kind, Kinds
 from safelight.settings import Settings
 from safelight.upkeep.reprocess import Which
@@ -62,11 +62,10 @@ def reprocess(
     chosen = {Which.STALE: stale, Which.MISSING: missing, Which.ALL: every, None: failed}
     wanted = [which for which, is_wanted in chosen.items() if is_wanted] or [Which.STALE]
     if len(wanted) > 1:
-        err.print("[red]Say only one of --stale, --missing, --all, --failed.[/red]")
-        raise typer.Exit(MISUSED)
+        raise misused("Say only one of --stale, --missing, --all, --failed.")
     using = settings(data=data, kinds=kinds)
     configure_logs(using.log_format)
-    with errors_told():
+    with errors_told(using):
         database_in(using.data)
         see_that_it_is_ours(using.data)
         every_kind = load_kinds(using.kinds)

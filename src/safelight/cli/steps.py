@@ -38,7 +38,7 @@ class StepPrinter(httpx.BaseTransport):
             self._confirmed_at = now
         if said.get("content_type") and not self._verified:
             self._verified = True
-            self._print("4 PROCESS", "the worker, in a sandbox", _verified(said), now - self._confirmed_at)
+            self._print("4 PROCESS", "the worker, in a sandbox: verified", _verified(said), now - self._confirmed_at)
         self._print(step, _short(call), f"{response.status_code} {_told(step, said, request)}", now - begun)
         if said.get("ready_at"):
             self._print("6 FINALIZE", "the record: ready", _shown(said), now - self._confirmed_at)
@@ -71,7 +71,7 @@ def _told(step: str, said: dict[str, object], request: httpx.Request) -> str:
 
 
 def _verified(said: dict[str, object]) -> str:
-    return f"{said['content_type']}, {said['width']} x {said['height']}, verified"
+    return f"{said['content_type']}, {said['width']} x {said['height']}"
 
 
 def _shown(said: dict[str, object]) -> str:

@@ -1,45 +1,43 @@
-"""How the command line speaks to people."""
+"""How the command line speaks to people, and ends when it cannot go on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from safelight.adapters.keyring import KeyringInvalid
-from safelight.apps.api_keys import KeyInvalid
-from safelight.apps.backup import ArchiveNameInvalid
-from safelight.apps.backup_check import BackupDamaged
-from safelight.apps.data_folder import DataNotReady
-from safelight.apps.lock import DataInUse
-from safelight.apps.worker import WebhookInvalid
-from safelight.domain.errors import SafelightError
+if TYPE_CHECKING:
+    from safelight.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-REFUSALS = (ArchiveNameInvalid, BackupDamaged, DataInUse, DataNotReady, KeyInvalid, KeyringInvalid, WebhookInvalid)
-"""Why a command may not be able to begin; the text of each says what to do."""
 
 FAILED = 1
 MISUSED = 2
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """Say in one line what went wrong, and exit with 1, where it is something that a person can act on."""
+def errors_told(using: "Settings | None" = None) -> Iterator[None]:
+    """Say what went wrong and what to do, and exit with 1, where it is something that a person can act on.
+
+    `using` are the settings that the command works with, so that it can name what is to be changed.
+    """
     try:
         yield
-    except (SafelightError, *REFUSALS, OSError) as error:
-        err.print(f"[red]{escape(str(error))}[/red]")
+    except Exception as error:
+        from safelight.cli.sentences import sentence  # noqa: PLC0415 - knows errors of everything; upload needs none
+
+        said = sentence(error, using)
+        if said is None:
+            raise
+        err.print(f"[red]{escape(said)}[/red]")
         raise typer.Exit(FAILED) from None
 
 
-def tell_settings(error: ValidationError) -> None:
-    """Say every bad setting at once."""
-    err.print("[red]These settings cannot be used:[/red]")
-    for bad in error.errors():
-        name = "_".join(str(part) for part in bad["loc"][:1]).upper()
-        err.print(f"  SAFELIGHT_{name} = {bad['input']!r}: {bad['msg']}")
+def misused(*lines: str) -> typer.Exit:
+    """Say what was given wrongly, the first line in red; return what to raise."""
+    for number, line in enumerate(lines):
+        err.print(escape(line), style=None if number else "red")
+    return typer.Exit(MISUSED)

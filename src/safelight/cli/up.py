@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 import uvloop
+from rich.markup import escape
 
+from safelight import __version__
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
 from safelight.apps.loopback import is_loopback
-from safelight.cli.options import Data, KindsFile, settings
-from safelight.cli.tell import MISUSED, err, errors_told, out
+from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
+from safelight.cli.tell import errors_told, misused, out
 from safelight.settings import Settings
 
 
@@ -29,18 +31,19 @@ def up(
     """Serve everything from this one process: API, uploads, images and worker. Needs nothing else installed."""
     chosen = settings(host=host, port=port, data=data, kinds=kinds)
     if not (i_know or is_loopback(chosen.host)):
-        err.print(
-            f"[red]Safelight's sandbox has not got its full lock yet, so it listens on loopback only, not on "
-            f"{chosen.host}.[/red]\nSay --i-know if you trust everyone who could then upload to it."
+        raise misused(
+            f"Safelight's sandbox has not got its full lock yet, so it listens on loopback only, not on {chosen.host}.",
+            "Say --i-know if you trust everyone who could then upload to it.",
         )
-        raise typer.Exit(MISUSED)
+    warn_of_unknown_names()
     configure_logs(chosen.log_format)
-    with errors_told():
+    with errors_told(chosen):
         uvloop.run(run_all_in_one(chosen, started=lambda started: _welcome(started, chosen)))
 
 
 def _welcome(started: Started, chosen: Settings) -> None:
-    out.print(f"Safelight listens on [bold]{started.addresses.api}[/bold], with its data in {chosen.data}")
+    listening = f"Safelight {__version__} listens on [bold]{started.addresses.api}[/bold]"
+    out.print(f"{listening}, with its data in {escape(str(chosen.data))}")
     out.print(f"  kinds    {', '.join(started.kinds)}")
     out.print(f"  API      {started.addresses.api}/docs")
     if started.new_key:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
-from safelight.cli.tell import FAILED, MISUSED, err, out
+from safelight.cli.tell import FAILED, misused, out
 from safelight_client import Client, Image, SafelightError
 from safelight_client import Progress as Sent
 
@@ -23,26 +24,39 @@ def upload(
 ) -> None:
     """Upload files through all six steps, and say where their variants are."""
     if key is None:
-        err.print("[red]An API key is needed:[/red] --key, or SAFELIGHT_API_KEY. `safelight keys create` makes one.")
-        raise typer.Exit(MISUSED)
+        raise misused("An API key is needed: --key, or SAFELIGHT_API_KEY.", "`safelight keys create NAME` makes one.")
     target = _target(attach)
     done: list[Image] = []
-    with Client(url, api_key=key) as client, _bars() as bars:
+    with _client(url, key) as client, _bars() as bars:
         for file in files:
             bar = bars.add_task("asking", name=file.name, total=max(1, file.stat().st_size))
             try:
                 done.append(client.upload(file, kind=kind, attach=target, on_progress=_onto(bars, bar)))
-            except SafelightError as error:
-                bars.update(bar, description=f"[red]{error.code}[/red]")
-                bars.console.print(f"[red]{file}: {error}[/red]", soft_wrap=True)
+            except (SafelightError, OSError) as error:
+                code = error.code if isinstance(error, SafelightError) else "unreadable"
+                bars.update(bar, description=f"[red]{code}[/red]")
+                bars.console.print(f"{file}: {error}", style="red", markup=False, soft_wrap=True)
             else:
                 bars.update(bar, description="[green]ready[/green]", completed=max(1, file.stat().st_size))
     for image in done:
-        out.print(f"\n[bold]{image.filename}[/bold]  {image.id}  {image.width}x{image.height}")
-        for name in image.variants:
-            out.print(f"  {name:10} {image.url(name)}")
+        _show(image)
+    if any(not image.public for image in done):
+        out.print("\nThese URLs hold a read token: whoever has one can see its image.")
     if len(done) < len(files):
         raise typer.Exit(FAILED)
+
+
+def _client(url: str, key: str) -> Client:
+    try:
+        return Client(url, api_key=key)
+    except ValueError as error:
+        raise misused(f"--url, or SAFELIGHT_URL: {error}") from None
+
+
+def _show(image: Image) -> None:
+    out.print(f"\n[bold]{escape(str(image.filename))}[/bold]  {image.id}  {image.width}x{image.height}")
+    for name in image.variants:
+        out.print(f"  {name:10} {image.url(name, with_token=True)}", markup=False)
 
 
 def _target(attach: str | None) -> tuple[str, str] | None:
@@ -50,8 +64,7 @@ def _target(attach: str | None) -> tuple[str, str] | None:
         return None
     record_type, colon, record_id = attach.partition(":")
     if not (record_type and colon and record_id):
-        err.print(f"[red]--attach {attach!r} is not of the form TYPE:ID[/red], such as user:42")
-        raise typer.Exit(MISUSED)
+        raise misused(f"--attach {attach!r} is not of the form TYPE:ID, such as user:42")
     return record_type, record_id
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from safelight.domain import api_keys
@@ -32,8 +33,8 @@ def test_the_list_shows_what_each_key_may_and_no_secret(run: Run, data: Path) ->
     listed = run("keys", "list", "--data", data)
 
     key_id, secret = api_keys.parse(key.strip()) or ("", "")
-    assert re.search(rf"{key_id}  shop \[red\]  upload read +\d{{4}}-", listed.stdout)
-    assert re.search(r"office +upload read manage", listed.stdout)
+    assert re.search(rf"{key_id}  \d{{4}}-\d\d-\d\d  upload read +shop \[red\]", listed.stdout)
+    assert re.search(r"everything +office", listed.stdout)
     assert secret not in listed.stdout
 
 
@@ -46,7 +47,7 @@ def test_a_revoked_key_says_since_when_and_cannot_be_revoked_again(run: Run, dat
 
     assert first.exit_code == 0
     assert again.exit_code == 1
-    assert "can be revoked" in again.stderr
+    assert f"There is no key {key_id}, or it was revoked before." in again.stderr
     assert len(re.findall(r"\d{4}-\d\d-\d\d", run("keys", "list", "--data", data).stdout)) == 2
 
 
@@ -60,3 +61,25 @@ def test_a_folder_without_a_database_is_named_and_not_made(run: Run, tmp_path: P
     assert refused.exit_code == 1
     assert f"safelight migrate --data {tmp_path / 'other'}" in refused.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_a_key_takes_one_line_of_eighty_columns(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("keys", "create", "the shop in the old town, and its warehouse", "--data", data)
+    key = run("keys", "create", "office", "--quiet", "--data", data).stdout
+    run("keys", "revoke", key.split("_")[1], "--data", data)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    listed = run("keys", "list", "--data", data).stdout.splitlines()
+
+    assert len(listed) == 3
+    assert "the shop in t" in listed[1]
+    assert max(map(len, listed)) <= 80
+
+
+@pytest.mark.parametrize("name", ["", "  ", "shop\x1b[2J", "shop\n", "\u202eshop", "\u200b"])
+def test_a_name_that_cannot_be_read_is_refused(run: Run, data: Path, name: str) -> None:
+    refused = run("keys", "create", name, "--data", data)
+
+    assert refused.exit_code == 2
+    assert "name that can be read" in refused.stderr
+    assert "There are no keys" in run("keys", "list", "--data", data).stdout

@@ -1,0 +1,54 @@
+"""Commands that are imported when they are run, so that the others and `--help` are quick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from safelight.cli.stopped import INTERRUPTED, say_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A command: its line in the list of commands, and where its function or its Typer is, as `module:name`."""
+
+    help: str
+    where: str
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `table`, by name and in its order."""
+
+    table: ClassVar[Mapping[str, Lazy]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands.update({name: TyperCommand(name, help=lazy.help) for name, lazy in self.table.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is to run, whole."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name, self.table[name]) if name else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Ctrl-C ends it quietly."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say_stopped()
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def load(name: str, lazy: Lazy) -> Any:
+    """Return the command."""
+    module, _, attribute = lazy.where.partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(found)
+        found = alone
+    return get_command(found)

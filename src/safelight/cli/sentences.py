@@ -1,0 +1,99 @@
+"""Turns what can go wrong into sentences that say what to do next."""
+
+import errno
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from safelight.adapters.keyring import KeyringInvalid
+from safelight.apps.api_keys import KeyInvalid
+from safelight.apps.backup import ArchiveNameInvalid
+from safelight.apps.backup_check import BackupDamaged
+from safelight.apps.data_folder import DataNotReady
+from safelight.apps.lock import DataInUse
+from safelight.apps.worker import WebhookInvalid
+from safelight.domain.errors import SafelightError, StorageFailed
+from safelight.settings import Settings, names
+
+REFUSALS = (
+    ArchiveNameInvalid,
+    BackupDamaged,
+    DataInUse,
+    DataNotReady,
+    KeyInvalid,
+    KeyringInvalid,
+    SafelightError,
+    WebhookInvalid,
+)
+"""Why a command may not be able to begin; the text of each says what to do."""
+
+OF_A_FOLDER: Mapping[int, str] = {
+    errno.EEXIST: "it is a file, not a folder",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+    errno.EROFS: "it is on a file system that cannot be written",
+    errno.EACCES: "this user may not write there",
+    errno.EPERM: "this user may not write there",
+    errno.ENOENT: "a part of its path does not exist",
+    errno.ENOSPC: "its disk is full",
+}
+"""What is wrong with a data folder, by what the operating system says."""
+
+
+def sentence(error: Exception, using: Settings | None) -> str | None:
+    """Return what to tell of an error; None where a person can do nothing about it."""
+    if isinstance(error, StorageFailed) and using is not None:
+        return f"{error} What is wrong with it says: safelight doctor --data {using.data}"
+    if isinstance(error, REFUSALS):
+        return str(error)
+    if isinstance(error, OSError):
+        return _of_network(error, using) or _of_data(error, using) or _of_file(error)
+    return None
+
+
+def of_settings(error: ValidationError) -> list[str]:
+    """Return a line for every bad setting. Secrets are not repeated."""
+    return [_of_setting(str(bad["loc"][0]), bad["input"], bad["msg"]) for bad in error.errors()]
+
+
+def _of_setting(name: str, given: object, why: str) -> str:
+    is_secret = "SecretStr" in str(Settings.model_fields[name].annotation)
+    shown = "" if is_secret or given is None else f" = {str(given)!r}"
+    return f"{names()[name]}{shown}: {why.removeprefix('Value error, ')}"
+
+
+def _of_network(error: OSError, using: Settings | None) -> str | None:
+    """Return what to tell where it could not be listened."""
+    if using is None or error.filename is not None:
+        return None
+    other = "Choose another: --host, or SAFELIGHT_HOST"
+    if isinstance(error, socket.gaierror):
+        return f"There is no address {using.host} ({error.strerror}). {other}"
+    return {
+        errno.EADDRINUSE: f"Port {using.port} of {using.host} is taken by another program. "
+        "Choose another: --port 8081, or --port 0 for a free one",
+        errno.EADDRNOTAVAIL: f"{using.host} is no address of this machine. {other}",
+        errno.EACCES: f"This user may not listen on port {using.port}. Choose one from 1024 on: --port",
+    }.get(error.errno or 0)
+
+
+def _of_data(error: OSError, using: Settings | None) -> str | None:
+    """Return what to tell where the error is about the data folder or something in it."""
+    if using is None or not isinstance(error.filename, str | Path):
+        return None
+    about, folder = Path(error.filename).absolute(), using.data.absolute()
+    if not about.is_relative_to(folder) and not folder.is_relative_to(about):
+        return None
+    why = OF_A_FOLDER.get(error.errno or 0, error.strerror)
+    where = "" if about == folder else f" ({error.filename})"
+    return (
+        f"The data folder {using.data} cannot be used: {why}{where}. Mend it, or choose another: --data, or "
+        f"SAFELIGHT_DATA. More says: safelight doctor --data {using.data}"
+    )
+
+
+def _of_file(error: OSError) -> str:
+    """Return what to tell of any other file."""
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}. Mend that, and try again" if error.filename else f"{what}. See: safelight doctor"
