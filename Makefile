@@ -12,7 +12,7 @@ DEV    := $(VENV)/.dev
 PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check openapi lock clean
+.PHONY: help demo up test check openapi docs lock clean
 
 help: ## say what can be made
 	@sed -n 's/^# make/make/p' Makefile
@@ -50,6 +50,10 @@ test: check
 
 openapi: $(APP) ## write openapi.json anew
 	@$(BIN)/python -c 'import sys; from safelight.apps.api import openapi_json; sys.stdout.buffer.write(openapi_json())' > openapi.json
+
+docs: $(APP) ## write the pages that are made from the code anew
+	@$(BIN)/safelight settings --markdown > docs/settings.md
+	@$(BIN)/python -m safelight.cli.error_page > docs/errors.md
 
 lock: ## resolve the requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade requirements/app.in -o requirements/app.txt
