@@ -27,7 +27,11 @@ SHAPES = (wire, report, image, formats)
 
 TAGS = {
     "Rules": "What may be uploaded.",
-    "1 Request": "Ask for leave to upload. The bytes go to the signed URL in the answer, which is step 2.",
+    "1 Request": (
+        "Ask for leave to upload. The bytes go to the signed URL in the answer, which is step 2: `PUT` the file there "
+        "with `upload.headers`; or, asked for with `transport` `post`, send a multipart form with `upload.fields` and "
+        "the file as its last field. 201 says that it is stored, 412 that it was before."
+    ),
     "3 Confirm": "Say that the bytes are there. Step 4, the processing, begins by itself.",
     "5 Check": "Ask, wait or listen until the image is ready.",
     "6 Show": "Where the image is.",
@@ -107,7 +111,11 @@ def _config(version: str) -> OpenAPIConfig:
         title="Safelight",
         version=version,
         summary="Images from users, taken in safely",
-        description="Request an upload, send the bytes to the URL you get, confirm, check until the image is ready.",
+        description=(
+            "Request an upload, send the bytes to the URL you get, confirm, check until the image is ready. "
+            "Say who you are with `Authorization: Bearer ...`: an API key (`safelight keys create`), or the write or read "
+            "token of one image. Errors are problem documents (RFC 9457) whose `code` is stable."
+        ),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes={"bearer": bearer}),
         security=[{"bearer": []}],
