@@ -113,8 +113,8 @@ def _config(version: str) -> OpenAPIConfig:
         summary="Images from users, taken in safely",
         description=(
             "Request an upload, send the bytes to the URL you get, confirm, check until the image is ready. "
-            "Say who you are with `Authorization: Bearer ...`: an API key (`safelight keys create`), or the write or read "
-            "token of one image. Errors are problem documents (RFC 9457) whose `code` is stable."
+            "Say who you are with `Authorization: Bearer ...`: an API key (`safelight keys create`), or the write or "
+            "read token of one image. Errors are problem documents (RFC 9457) whose `code` is stable."
         ),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes={"bearer": bearer}),
