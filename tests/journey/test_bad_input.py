@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_shown_is_rejected_with_a_sentence_for_its_user(ap
         "message": SENTENCES[Reason(report["error"]["code"])],
         "retryable": False,
     }
-    assert (report["variants"], report["progress"]) == ({}, 1.0)
+    assert (report["variants"], report["progress"]) == ({}, 0.0)
     assert code(api.http.get(f"/v1/images/{requested['id']}/variants/thumb")) == (410, "image_gone")
 
 

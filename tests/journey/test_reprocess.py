@@ -67,7 +67,7 @@ def gallery(
     return start
 
 
-def test_after_a_change_new_renditions_are_served_and_the_old_ones_are_gone(
+def test_after_a_change_new_renditions_are_served_and_the_old_ones_go_with_a_sweep(
     gallery: Callable[[int], tuple[Server, list[Image]]], declare: Declare, command: Command, kinds: Path
 ) -> None:
     """Beside the running server."""
@@ -85,8 +85,10 @@ def test_after_a_change_new_renditions_are_served_and_the_old_ones_are_gone(
     assert f"{IMAGES} images done, {2 * IMAGES} renditions made; 0 skipped, 0 failed" in done.stdout
     assert f"0 images to render, 0 renditions; {IMAGES} images are as declared" in again.stdout
     assert _widths(server, images) == {48}
-    for old in (rendition for image in images for rendition in image.variants["thumb"].renditions):
-        assert httpx.get(old.url).status_code == 404
+    urls = [rendition.url for image in images for rendition in image.variants["thumb"].renditions]
+    assert {httpx.get(url).status_code for url in urls} == {200}
+    _sweep(server.data, kinds)
+    assert {httpx.get(url).status_code for url in urls} == {404}
 
 
 def test_missing_renders_new_variants_and_leaves_the_others_alone(

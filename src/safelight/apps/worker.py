@@ -14,6 +14,7 @@ from safelight.journey.announce import Persistence
 from safelight.journey.finalize import Retries
 from safelight.ports.metrics import Metrics
 from safelight.settings import Settings
+from safelight.upkeep.forget import forget_records
 from safelight.upkeep.reconcile import reconcile
 from safelight.upkeep.recover import recover_images
 from safelight.upkeep.sweep import sweep_orphans
@@ -27,6 +28,9 @@ LEVELS_EVERY = timedelta(seconds=5)
 """How often the levels among the metrics are read anew."""
 
 LAG_EVERY_S = 0.5
+
+REDIRECT_MAX_AGE = timedelta(seconds=60)
+"""How long a cache keeps a redirect to a rendition."""
 
 
 class WebhookInvalid(Exception):
@@ -50,6 +54,7 @@ async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookN
         tasks.create_task(world.jobs.run(Handlers(parts), concurrency=settings.slots))
         tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
         tasks.create_task(every(settings.sweep_every, "sweep", partial(_sweep, world)))
+        tasks.create_task(every(settings.sweep_every, "forget", partial(_forget, world)))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
         tasks.create_task(_watch_lag(world))
 
@@ -73,6 +78,7 @@ def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotif
         persistence=Persistence(
             settings.webhook_retry_for,
             Backoff(settings.webhook_retry_base, settings.webhook_retry_max, random.random),
+            settings.webhook_timeout,
         ),
         purge_grace=settings.body_timeout,
     )
@@ -94,15 +100,28 @@ async def _reconcile(world: World) -> None:
     await world.jobs.forget_finished()
 
 
+async def _forget(world: World) -> None:
+    with world.metrics.step("forget"):
+        await forget_records(
+            records=world.records,
+            clock=world.clock,
+            record_retention=world.settings.record_retention,
+            audit_retention=world.settings.audit_retention,
+            batch=world.settings.upkeep_batch,
+        )
+
+
 async def _sweep(world: World) -> None:
-    grace = max(world.settings.orphan_grace, world.settings.body_timeout)
+    settings = world.settings
+    signed = 2 * settings.download_bucket + REDIRECT_MAX_AGE
+    grace = max(settings.orphan_grace, settings.body_timeout, signed)
     with world.metrics.step("sweep"):
         await sweep_orphans(
             records=world.records,
             objects=world.objects,
             clock=world.clock,
             grace=grace,
-            batch=world.settings.upkeep_batch,
+            batch=settings.upkeep_batch,
         )
 
 

@@ -109,7 +109,7 @@ class ImageNotReady(Refused):
 @dataclass(eq=False)
 class WrongState(Refused):
     code = "wrong_state"
-    text = "Image {image_id!r} is {state}, and that cannot be done to it any more."
+    text = "Image {image_id!r} is {state}, and that cannot be done in this state. See GET /v1/images/{image_id}."
     image_id: str
     state: str
 

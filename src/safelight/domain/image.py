@@ -156,6 +156,10 @@ class Image:
     next_attempt_at: datetime | None
     ready_at: datetime | None
     purged_at: datetime | None
+    reprocess_wanted_at: datetime | None = None
+    """Since when it is owed to render a ready image again, as its kind is declared now; ends with that."""
+    reprocess_tries: int = 0
+    """How often that was begun."""
 
 
 @dataclass(frozen=True, slots=True)

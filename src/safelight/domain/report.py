@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from safelight.domain.image import FINAL, SHOWN, Attachment, Image, Rendition, State
+from safelight.domain.image import GONE, SHOWN, Attachment, Image, Rendition, State
 from safelight.domain.urls import Links
 
 ENDED_BADLY = frozenset({State.REJECTED, State.FAILED})
+NOT_BEGUN = frozenset({State.REQUESTED, State.UPLOADED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,12 @@ class ImageReport:
 
 
 def report(image: Image, renditions: Sequence[Rendition], links: Links) -> ImageReport:
-    """Say how an image stands. `renditions` are in the order of the records: by variant, width, format."""
-    verified, look = image.verified, image.look
+    """Say how an image stands. `renditions` are in the order of the records: by variant, width, format.
+
+    Of an image that is no more it says neither how its file was called nor how it looked.
+    """
+    gone = image.state in GONE
+    verified, look = image.verified, None if gone else image.look
     return ImageReport(
         id=image.id,
         kind=image.kind,
@@ -72,7 +77,7 @@ def report(image: Image, renditions: Sequence[Rendition], links: Links) -> Image
         progress=progress(image, renditions),
         public=image.public,
         attached_to=image.attached_to,
-        filename=image.filename,
+        filename="" if gone else image.filename,
         content_type=verified.content_type if verified else None,
         bytes=verified.bytes if verified else None,
         width=verified.width if verified else None,
@@ -87,10 +92,10 @@ def report(image: Image, renditions: Sequence[Rendition], links: Links) -> Image
 
 
 def progress(image: Image, renditions: Sequence[Rendition]) -> float:
-    """Return how much of the work is done, from 0 to 1."""
-    if image.state in FINAL:
+    """Return how much of the work is done, from 0 to 1: of what ended otherwise than ready, how much was."""
+    if image.state is State.READY:
         return 1.0
-    if image.state is not State.PROCESSING or image.verified is None:
+    if image.state in NOT_BEGUN or image.verified is None:
         return 0.0
     return min(1.0, round(len(renditions) / max(1, image.verified.renditions_expected), 3))
 

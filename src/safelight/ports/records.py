@@ -53,7 +53,7 @@ class Snapshot(Protocol):
         ...
 
     async def images(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Image]:
-        """Return those of the images that exist, in one query."""
+        """Return those of the images that exist, however many are asked for."""
         ...
 
     async def page(self, which: ImageFilter, *, after: ImageId | None, limit: int) -> Sequence[Image]:
@@ -64,8 +64,13 @@ class Snapshot(Protocol):
         """Return what is stored of an image: by variant, then width, then format."""
         ...
 
-    async def renditions_of(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Sequence[Rendition]]:
-        """Return the same for several images, in one query; an image without any is left out."""
+    async def renditions_of(
+        self, image_ids: Collection[ImageId], *, retired_after: datetime | None = None
+    ) -> Mapping[ImageId, Sequence[Rendition]]:
+        """Return the same for several images at once; an image without any is left out.
+
+        Retired ones are not returned; with `retired_after`, those are that were retired later than that.
+        """
         ...
 
     async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
@@ -73,6 +78,10 @@ class Snapshot(Protocol):
 
         With `abandoned`, no lease counts: there is no other worker. Longest waiting first.
         """
+        ...
+
+    async def awaiting_reprocess(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return ready images that are wanted to be rendered again and due by next_attempt_at: longest due first."""
         ...
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
@@ -142,7 +151,8 @@ class Transaction(Snapshot, Protocol):
     async def take(self, image: Image, *, now: State, lease_until: datetime) -> Image | None:
         """Make the image this worker's: attempt + 1, a lease, state `now`. None where another was faster.
 
-        Done only where state and attempt are still those of `image`.
+        Done only where state and attempt are still those of `image`. The wait for a next attempt ends, but that of a
+        ready image: it says when the next try at rendering it again is due.
         """
         ...
 
@@ -151,19 +161,69 @@ class Transaction(Snapshot, Protocol):
         ...
 
     async def add_rendition(self, rendition: Rendition, *, attempt: int) -> None:
-        """Note a stored rendition; noting it again changes nothing. Raises WrongState as `note_verified` does."""
+        """Note a stored rendition; noting it again changes nothing. Raises WrongState as `note_verified` does.
+
+        One that was retired is shown again.
+        """
         ...
 
     async def drop_renditions(self, image_id: ImageId, stale: Collection[Rendition]) -> None:
         """Forget renditions. Forgetting what is not there is not an error."""
         ...
 
-    async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
-        """Note that no byte of the image is left; forget its renditions. Raises WrongState where bytes are needed."""
+    async def retire_renditions(self, image_id: ImageId, stale: Collection[Rendition], *, at: datetime) -> None:
+        """Show renditions no more, but keep them noted: URLs that were given out may still lead to their objects.
+
+        Retiring what is not there, or is retired, changes nothing.
+        """
         ...
 
-    async def postpone(self, image_id: ImageId, *, until: datetime) -> None:
-        """Note that upkeep need not look at the image before then (`next_attempt_at`). The revision stays."""
+    async def forget_retired(self, before: datetime, *, limit: int) -> int:
+        """Forget renditions that were retired before then, and return how many: at most `limit`."""
+        ...
+
+    async def want_reprocess(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that a ready image is to be rendered again; its tries count from 0. The revision stays.
+
+        Raises WrongState, ImageNotFound.
+        """
+        ...
+
+    async def begin_reprocess(self, image: Image, *, next_attempt_at: datetime) -> Image | None:
+        """Note one more try at a wanted reprocess, and when the next is due. The revision stays.
+
+        None where `image` is not as it is noted any more: another worker was faster.
+        """
+        ...
+
+    async def settle_reprocess(self, image_id: ImageId, *, wanted_at: datetime) -> None:
+        """Note that a reprocess wanted at that moment, or before, is over. One that was wanted later stays wanted."""
+        ...
+
+    async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that no byte of the image is left, and forget its renditions and what its file was.
+
+        That is its name, its promised checksum, what it proved to be, and its look. Raises WrongState where bytes are
+        needed.
+        """
+        ...
+
+    async def forget_purged(self, before: datetime, *, limit: int) -> int:
+        """Forget images that were purged before then, with their deliveries; return how many: at most `limit`.
+
+        One that the application is owed a webhook of stays until that is settled.
+        """
+        ...
+
+    async def forget_audit(self, before: datetime, *, limit: int) -> int:
+        """Forget what the audit log says of the time before then; return how many events: at most `limit`."""
+        ...
+
+    async def postpone(self, image_id: ImageId, *, was: State, until: datetime) -> None:
+        """Note that upkeep need not look at the image before then (`next_attempt_at`). The revision stays.
+
+        Done only where its state is still `was`. Raises WrongState, ImageNotFound.
+        """
         ...
 
     async def add_delivery(self, delivery: Delivery) -> None:
@@ -174,12 +234,16 @@ class Transaction(Snapshot, Protocol):
         self,
         delivery_id: DeliveryId,
         *,
+        was: int | None = None,
         attempts: int,
         next_attempt_at: datetime,
         settled_at: datetime | None,
         last_error: str | None,
     ) -> bool:
-        """Note the outcome of one try: done only where `attempts` is one above what is stored; False otherwise."""
+        """Note how it stands after a try, or before one that is claimed so.
+
+        Done only where it is not settled and the stored attempts are `was`, by default one fewer; False otherwise.
+        """
         ...
 
     async def add_api_key(self, key: ApiKey) -> None:

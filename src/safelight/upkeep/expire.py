@@ -37,7 +37,7 @@ async def expire_image(
         async with records.transaction() as tx:
             too_late = (await tx.image(image.id)).expires_at + grace  # by now the upload may be signed again
             if now < too_late:
-                await tx.postpone(image.id, until=min(now + LOOK_AGAIN_AFTER, too_late))
+                await tx.postpone(image.id, was=State.REQUESTED, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED
             await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
             await tx.audit(origin.event(Action.EXPIRED, at=now, image_id=image.id))

@@ -38,6 +38,7 @@ async def purge_image(
             await tx.note_purged(image_id, at=now)
             await tx.audit(Origin(SYSTEM).event(Action.PURGED, at=now, image_id=image_id))
             return True
-        await tx.postpone(image_id, until=quiet_from)
+        state = (await tx.image(image_id)).state  # a rejected or expired one may be deleted by now
+        await tx.postpone(image_id, was=state, until=quiet_from)
         await tx.enqueue(PurgeImage(image_id), run_at=quiet_from)
         return False

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain.errors import StorageFailed
-from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.jobs import Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
@@ -20,6 +20,7 @@ class Found:
     unconfirmed: int
     to_purge: int
     to_announce: int
+    to_reprocess: int = 0
 
 
 async def reconcile(
@@ -39,18 +40,21 @@ async def reconcile(
     now = clock.now()
     async with records.reading() as snapshot:
         waiting = await snapshot.awaiting_work(now, limit=limit)
+        wanted_again = await snapshot.awaiting_reprocess(now, limit=limit)
         unconfirmed = await snapshot.unconfirmed(now, limit=limit)
         unpurged = await snapshot.unpurged(now, limit=limit)
         unsettled = await snapshot.unsettled_deliveries(now, limit=limit)
 
-    if waiting or unpurged or unsettled:
+    jobs: list[Job] = [
+        *(ProcessImage(image.id) for image in waiting),
+        *(ReprocessImage(image.id) for image in wanted_again),
+        *(PurgeImage(image.id) for image in unpurged),
+        *(SendWebhook(delivery.id) for delivery in unsettled),
+    ]
+    if jobs:
         async with records.transaction() as tx:
-            for image in waiting:
-                await tx.enqueue(ProcessImage(image.id))
-            for image in unpurged:
-                await tx.enqueue(PurgeImage(image.id))
-            for delivery in unsettled:
-                await tx.enqueue(SendWebhook(delivery.id))
+            for job in jobs:
+                await tx.enqueue(job)
     failures: list[StorageFailed] = []
     for image in unconfirmed:
         try:
@@ -59,4 +63,4 @@ async def reconcile(
             failures.append(error)
     if failures:
         raise failures[0]
-    return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled))
+    return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again))

@@ -56,9 +56,12 @@ async def reprocess_image(
 ) -> int:
     """Render what `which` asks for, swap it in all at once, and return how many renditions that were.
 
-    The image stays ready and shows its old renditions until then. Renditions that the kind does not declare any more
-    are removed. Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its
-    original was not kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
+    The image stays ready and shows its old renditions until then. Those, and renditions that the kind does not declare
+    any more, are retired: the sweep removes them when no URL leads there any more. What was owed of it by then is
+    settled, unless only missing variants were asked for.
+
+    Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its original was not
+    kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
     """
     if image.state is not State.READY:
         raise WrongState(image_id=image.id, state=image.state)
@@ -73,30 +76,29 @@ async def reprocess_image(
         image = taken
         made = await _render(image, wanted, kind, objects, renderer)
     try:
-        stale = await _swap(image, made, kind, records, clock)
+        await _swap(image, which, made, kind, records, clock)
     except WrongState as lost:
         if lost.state in BYTES_OWED:  # it may have been purged before the last of them was stored
             await _remove(made, image, objects)
         raise
-    await _remove(stale, image, objects)
     await signals.changed(image.id)
     return len(made)
 
 
-async def _swap(
-    image: Image, made: Collection[Rendition], kind: Kind, records: Records, clock: Clock
-) -> list[Rendition]:
-    """Note what was made, all at once, and return what it took the place of."""
+async def _swap(  # noqa: PLR0917 - what is swapped, and the world it happens in
+    image: Image, which: Which, made: Collection[Rendition], kind: Kind, records: Records, clock: Clock
+) -> None:
+    """Note what was made, and retire what it took the place of, all at once."""
+    now = clock.now()
     async with records.transaction() as tx:
         await tx.drop_renditions(image.id, made)  # of an equal recipe the size in bytes may differ all the same
         for rendition in made:
             await tx.add_rendition(rendition, attempt=image.attempt)
         stale = _stale(image, await tx.renditions(image.id), kind)
-        await tx.drop_renditions(image.id, stale)
-        await tx.audit(
-            Origin(SYSTEM).event(Action.REPROCESSED, at=clock.now(), image_id=image.id, result=f"{len(made)} made")
-        )
-    return stale
+        await tx.retire_renditions(image.id, stale, at=now)
+        if image.reprocess_wanted_at is not None and which is not Which.MISSING:
+            await tx.settle_reprocess(image.id, wanted_at=image.reprocess_wanted_at)
+        await tx.audit(Origin(SYSTEM).event(Action.REPROCESSED, at=now, image_id=image.id, result=f"{len(made)} made"))
 
 
 async def _remove(renditions: Collection[Rendition], image: Image, objects: ObjectStore) -> None:

@@ -1,4 +1,4 @@
-"""Sweep: remove objects that no record asks for."""
+"""Sweep: remove objects that no record asks for, and what was retired long enough ago."""
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
@@ -15,12 +15,15 @@ async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock,
     """Remove orphans and return how many there were. Objects younger than `grace` are left: their record may come.
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
-    is not named as we name objects is not ours, and stays.
+    is not named as we name objects is not ours, and stays. A rendition that was retired stays for `grace`: as long as
+    pages, caches and signed URLs may lead to it.
 
     Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
     """
     removed, failures = 0, list[StorageFailed]()
-    async for orphan in find_orphans(records=records, objects=objects, before=clock.now() - grace, batch=batch):
+    before = clock.now() - grace
+    await _forget_retired(records, before, batch)
+    async for orphan in find_orphans(records=records, objects=objects, before=before, batch=batch):
         try:
             removed += await _remove(orphan, objects)
         except StorageFailed as error:
@@ -28,6 +31,13 @@ async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock,
     if failures:
         raise failures[0]
     return removed
+
+
+async def _forget_retired(records: Records, before: datetime, batch: int) -> None:
+    forgotten = batch
+    while forgotten == batch:
+        async with records.transaction() as tx:
+            forgotten = await tx.forget_retired(before, limit=batch)
 
 
 async def _remove(orphan: StoredObject, objects: ObjectStore) -> bool:
@@ -44,7 +54,7 @@ async def _remove(orphan: StoredObject, objects: ObjectStore) -> bool:
 async def find_orphans(
     *, records: Records, objects: ObjectStore, before: datetime, batch: int
 ) -> AsyncIterator[StoredObject]:
-    """Yield the objects written before that moment that no record asks for. Changes nothing."""
+    """Yield the objects written before that moment that no record asks for, or asked for then. Changes nothing."""
     for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
         async for some in _batches(objects.list(prefix), batch):
             for orphan in await _orphans(some, records, before):
@@ -56,7 +66,7 @@ async def _orphans(some: Collection[StoredObject], records: Records, before: dat
     owners = {key: image_id for key in old if (image_id := keys.image_of(key)) is not None}
     async with records.reading() as snapshot:
         images = await snapshot.images(set(owners.values()))
-        renditions = await snapshot.renditions_of(set(owners.values()))
+        renditions = await snapshot.renditions_of(set(owners.values()), retired_after=before)
     return [
         old[key]
         for key, image_id in owners.items()

@@ -6,11 +6,12 @@ from datetime import timedelta
 import structlog
 
 from safelight.domain.errors import ImageRejected, SafelightError, WrongState
-from safelight.domain.image import Image, ImageId
+from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.domain.kind import Kinds
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
 from safelight.domain.urls import Links
-from safelight.journey.announce import Persistence, send_webhook
+from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
 from safelight.journey.process import Terms, process_image
 from safelight.ports.clock import Clock, Ids
@@ -25,6 +26,9 @@ from safelight.upkeep.purge import purge_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 
 log = structlog.get_logger()
+
+NOBODY_TO_TELL = "no webhook URL is set"
+"""Why webhooks are given up that are still owed from a time when one was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,9 @@ class Handlers:
                 await self._send(delivery_id)
 
     async def _process(self, image_id: ImageId) -> None:
-        parts = self._parts
+        parts, begun = self._parts, self._parts.clock.now()
         try:
-            with parts.metrics.step("process"):
+            with parts.metrics.step("process") as run:
                 processed = await process_image(
                     image_id,
                     kinds=parts.kinds,
@@ -79,24 +83,29 @@ class Handlers:
                     clock=parts.clock,
                     terms=Terms(parts.lease, parts.retries.max_attempts),
                 )
+                run.outcome = "nothing_to_do" if processed is None else _word(processed[1])
             if processed is None:
                 return
             image, outcome = processed
-            with parts.metrics.step("finalize"):
-                state = await finalize_image(
-                    image,
-                    outcome,
-                    records=parts.records,
-                    signals=parts.signals,
-                    clock=parts.clock,
-                    ids=parts.ids,
-                    retries=parts.retries,
-                    told=parts.notifier is not None,
-                )
+            state = await self._finalize(image, outcome)
         except WrongState as lost:
             await self._let_go(image_id, lost)
         else:
-            log.info("image_processed", image_id=image_id, state=state, attempt=image.attempt, outcome=outcome)
+            _tell(image, outcome, state, parts.clock.now() - begun)
+
+    async def _finalize(self, image: Image, outcome: Outcome) -> State:
+        parts = self._parts
+        with parts.metrics.step("finalize"):
+            return await finalize_image(
+                image,
+                outcome,
+                records=parts.records,
+                signals=parts.signals,
+                clock=parts.clock,
+                ids=parts.ids,
+                retries=parts.retries,
+                told=parts.notifier is not None,
+            )
 
     async def _let_go(self, image_id: ImageId, lost: WrongState) -> None:
         """Leave an image that was deleted, or taken over, while it was processed; purge again what came late."""
@@ -148,9 +157,10 @@ class Handlers:
     async def _send(self, delivery_id: DeliveryId) -> None:
         parts = self._parts
         if parts.notifier is None:
+            await self._settle_unsent(delivery_id)
             return
-        with parts.metrics.step("webhook"):
-            arrived = await send_webhook(
+        with parts.metrics.step("webhook") as run:
+            tried = await send_webhook(
                 delivery_id,
                 records=parts.records,
                 notifier=parts.notifier,
@@ -158,5 +168,49 @@ class Handlers:
                 clock=parts.clock,
                 persistence=parts.persistence,
             )
-        if arrived is not None:
-            log.info("webhook_sent", delivery_id=delivery_id, arrived=arrived)
+            run.outcome = "nothing_to_do" if tried is None else "failed" if tried.error else "ok"
+        if tried is not None:
+            _tell_of_webhook(delivery_id, tried)
+
+    async def _settle_unsent(self, delivery_id: DeliveryId) -> None:
+        parts = self._parts
+        if await give_up_webhook(delivery_id, reason=NOBODY_TO_TELL, records=parts.records, clock=parts.clock):
+            log.warning("webhook_given_up", delivery_id=delivery_id, reason=NOBODY_TO_TELL)
+
+
+def _word(outcome: Outcome) -> str:
+    match outcome:
+        case Done():
+            return "ok"
+        case Spoilt(reason):
+            return reason
+        case Broken(code):
+            return code
+
+
+def _tell(image: Image, outcome: Outcome, state: State, took: timedelta) -> None:
+    """Log how one try at an image ended."""
+    event = log.bind(
+        image_id=image.id,
+        kind=image.kind,
+        state=state,
+        attempt=image.attempt,
+        bytes=image.declared_bytes,
+        milliseconds=took // timedelta(milliseconds=1),
+    )
+    match outcome:
+        case Done():
+            event.info("image_processed")
+        case Spoilt(reason):
+            event.info("image_rejected", reason=reason)
+        case Broken(code, detail, error):
+            event.warning("image_not_processed", code=code, detail=detail, exc_info=error)
+
+
+def _tell_of_webhook(delivery_id: DeliveryId, tried: Tried) -> None:
+    event = log.bind(delivery_id=delivery_id, event_type=tried.event, attempt=tried.attempt)
+    if tried.error is None:
+        event.info("webhook_sent")
+        return
+    again_at = tried.again_at.isoformat() if tried.again_at else None
+    event.warning("webhook_failed", reason=tried.error, again_at=again_at, given_up=again_at is None)

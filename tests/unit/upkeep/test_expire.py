@@ -109,3 +109,13 @@ async def test_an_image_that_moved_on_meanwhile_is_left_alone(stage: Any, state:
     assert await expire(stage, known) is state
     assert await stage.stored(known.id) == moved
     assert stage.queued() == []
+
+
+async def test_an_image_that_was_confirmed_after_the_look_is_not_put_off(stage: Any):
+    known = await stage.image_in(State.REQUESTED)
+    async with stage.records.transaction() as tx:
+        moved = await tx.move(known.id, was=State.REQUESTED, now=State.UPLOADED)
+    stage.clock.advance(UPLOAD_TTL)
+
+    assert await expire(stage, known) is State.UPLOADED
+    assert (await stage.stored(known.id)) == moved

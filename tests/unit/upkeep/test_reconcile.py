@@ -8,7 +8,7 @@ import pytest
 from safelight.domain.errors import StorageFailed
 from safelight.domain.events import Delivery
 from safelight.domain.image import Image, State
-from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.records import Changes
 from safelight.testing.contracts.records import LEASE
 from safelight.testing.samples import UPLOAD_TTL
@@ -102,7 +102,7 @@ async def test_bytes_that_were_never_purged_are_purged(stage: Any, state: State)
 async def test_a_purge_that_was_put_off_is_queued_when_it_is_due(stage: Any):
     image = await stage.image_in(State.DELETED)
     async with stage.records.transaction() as tx:
-        await tx.postpone(image.id, until=stage.clock.now() + SOON)
+        await tx.postpone(image.id, was=State.DELETED, until=stage.clock.now() + SOON)
 
     before = await look(stage)
     stage.clock.advance(SOON)
@@ -138,6 +138,15 @@ async def test_what_is_settled_is_left_alone(stage: Any, state: State):
     stage.clock.advance(timedelta(days=30))
 
     assert await look(stage) == NOTHING
+
+
+async def test_a_reprocess_that_the_queue_lost_is_queued_again(stage: Any):
+    image = await stage.image_in(State.READY)
+    async with stage.records.transaction() as tx:
+        await tx.want_reprocess(image.id, at=stage.clock.now())
+
+    assert await look(stage) == Found(0, 0, 0, 0, to_reprocess=1)
+    assert stage.queued() == [ReprocessImage(image.id)]
 
 
 async def test_looking_twice_queues_nothing_twice(stage: Any):

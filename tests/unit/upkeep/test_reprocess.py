@@ -17,11 +17,14 @@ from safelight.domain.variant import Variant, cover, fit
 from safelight.ports.records import Changes
 from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import ScriptedRenderer
+from safelight.upkeep.owed import owe_reprocess
 from safelight.upkeep.reprocess import Which, reprocess_image, variants_to_render
+from safelight.upkeep.sweep import sweep_orphans
 
 ORIGINAL = b"the original"
 SHA = "ab" * 32
 SIZE = Size(800, 600)
+GRACE = timedelta(hours=1)
 INSPECTED = Inspected(InputFormat.JPEG, *SIZE, 1, len(ORIGINAL), SHA)
 
 THUMB, WIDE, POSTER = cover(96, 96, formats="webp"), fit(400, formats="webp"), fit(700, formats="webp")
@@ -72,11 +75,21 @@ async def reprocess(stage: Any, image: Image, kind: Kind, which: Which = Which.S
     )
 
 
+async def owed(stage: Any, image: Image) -> Image:
+    """Return the image, wanted to be rendered again by now."""
+    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    stored: Image = await stage.stored(image.id)
+    return stored
+
+
+async def sweep(stage: Any) -> None:
+    await sweep_orphans(records=stage.records, objects=stage.objects, clock=stage.clock, grace=GRACE, batch=10)
+
+
 async def shown(stage: Any, image: Image) -> set[tuple[str, str]]:
-    """Return variant and fingerprint of all that is noted; every one must be stored, and nothing else be."""
+    """Return variant and fingerprint of all that is noted; every one must be stored."""
     noted: list[Rendition] = await stage.renditions(image.id)
-    stored = {key for key in await stage.keys() if key.startswith("public/")}
-    assert stored == {keys.rendition(rendition, public=True) for rendition in noted}
+    assert {keys.rendition(rendition, public=True) for rendition in noted} <= await stage.keys()
     return {(rendition.variant, rendition.fingerprint) for rendition in noted}
 
 
@@ -112,6 +125,61 @@ async def test_a_changed_variant_takes_the_place_of_the_old_one(stage: Any):
     assert (stored.state, stored.revision > image.revision) == (State.READY, True)
     assert await stage.actions(image.id) == [Action.REPROCESSED]
     assert stage.signals.changed_images == [image.id]
+
+
+async def test_what_is_shown_no_more_stays_until_no_url_leads_there(stage: Any):
+    image = await ready_image(stage)
+    stage.clock.advance(timedelta(days=30))
+    (old,) = [keys.rendition(one, public=True) for one in await stage.renditions(image.id) if one.variant == "thumb"]
+    await reprocess(stage, image, declared(thumb=THUMB, wide=WIDE))
+    stage.clock.advance(GRACE)
+
+    await sweep(stage)
+    within_grace = await stage.keys()
+    stage.clock.advance(timedelta(seconds=1))
+    await sweep(stage)
+
+    assert old in within_grace
+    assert within_grace - await stage.keys() == {old}
+    assert await shown(stage, image) == {("thumb", THUMB.fingerprint), ("wide", WIDE.fingerprint)}
+
+
+async def test_what_is_declared_again_as_it_was_is_shown_again_and_stays(stage: Any):
+    image = await ready_image(stage)
+    await reprocess(stage, image, declared(thumb=THUMB, wide=WIDE))
+
+    made = await reprocess(stage, await stage.stored(image.id), OLD)
+    stage.clock.advance(timedelta(days=1))
+    await sweep(stage)
+
+    assert made == 1
+    assert await shown(stage, image) == {("thumb", OLD_THUMB.fingerprint), ("wide", WIDE.fingerprint)}
+
+
+async def test_what_was_owed_is_settled_by_rendering(stage: Any):
+    image = await owed(stage, await ready_image(stage))
+
+    await reprocess(stage, image, declared(thumb=THUMB, wide=WIDE))
+
+    assert (await stage.stored(image.id)).reprocess_wanted_at is None
+
+
+async def test_what_was_wanted_anew_meanwhile_stays_owed(stage: Any):
+    image = await owed(stage, await ready_image(stage))
+    stage.clock.advance(timedelta(seconds=1))
+    again = await owed(stage, image)
+
+    await reprocess(stage, image, declared(wide=WIDE))
+
+    assert (await stage.stored(image.id)).reprocess_wanted_at == again.reprocess_wanted_at
+
+
+async def test_rendering_only_what_is_missing_settles_nothing(stage: Any):
+    image = await owed(stage, await ready_image(stage))
+
+    await reprocess(stage, image, declared(thumb=THUMB, wide=WIDE), Which.MISSING)
+
+    assert (await stage.stored(image.id)).reprocess_wanted_at is not None
 
 
 async def test_a_variant_that_is_declared_no_more_is_removed_without_rendering(stage: Any):

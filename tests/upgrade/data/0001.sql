@@ -74,6 +74,8 @@ CREATE TABLE image (
 	next_attempt_at DATETIME, 
 	ready_at DATETIME, 
 	purged_at DATETIME, 
+	reprocess_wanted_at DATETIME, 
+	reprocess_tries INTEGER DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_image PRIMARY KEY (id), 
 	CONSTRAINT ck_image_attachment_is_whole CHECK ((attached_type IS NULL) = (attached_id IS NULL)), 
 	CONSTRAINT ck_image_checksum_is_whole CHECK ((checksum_algorithm IS NULL) = (checksum_value IS NULL)), 
@@ -82,10 +84,10 @@ CREATE TABLE image (
 	CONSTRAINT ck_image_state CHECK (state IN ('requested', 'uploaded', 'processing', 'held', 'ready', 'rejected', 'failed', 'expired', 'deleted')), 
 	CONSTRAINT ck_image_checksumalgorithm CHECK (checksum_algorithm IN ('crc32c', 'sha256'))
 );
-INSERT INTO "image" VALUES('00000000000000000000000000000001','avatar','requested',1,'user-42','user','42','me.jpg','image/jpeg',4167727,'crc32c','4waSgw==',1,0,0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL);
-INSERT INTO "image" VALUES('00000000000000000000000000000002','avatar','uploaded',1,NULL,NULL,NULL,'me.jpg','image/jpeg',4167727,NULL,NULL,1,0,0,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL);
-INSERT INTO "image" VALUES('00000000000000000000000000000003','avatar','ready',1,'user-42','user','42','me.jpg','image/jpeg',4167727,NULL,NULL,1,1,0,6,'image/jpeg',4167727,'abababababababababababababababababababababababababababababababab',4032,3024,2,'3OcRJYB4d3h/iIeHeEh3eIhw+j2w','#7a5b3c',1,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,'2026-11-01 12:00:00.000000',NULL);
-INSERT INTO "image" VALUES('00000000000000000000000000000004','avatar','rejected',1,'user-42','user','42','me.jpg','image/jpeg',4167727,NULL,NULL,1,1,0,3,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,'truncated','The end of this image is missing.','2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL);
+INSERT INTO "image" VALUES('00000000000000000000000000000001','avatar','requested',1,'user-42','user','42','me.jpg','image/jpeg',4167727,'crc32c','4waSgw==',1,0,0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL,NULL,0);
+INSERT INTO "image" VALUES('00000000000000000000000000000002','avatar','uploaded',1,NULL,NULL,NULL,'me.jpg','image/jpeg',4167727,NULL,NULL,1,0,0,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL,NULL,0);
+INSERT INTO "image" VALUES('00000000000000000000000000000003','avatar','ready',1,'user-42','user','42','me.jpg','image/jpeg',4167727,NULL,NULL,1,1,0,6,'image/jpeg',4167727,'abababababababababababababababababababababababababababababababab',4032,3024,2,'3OcRJYB4d3h/iIeHeEh3eIhw+j2w','#7a5b3c',1,NULL,NULL,'2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,'2026-11-01 12:00:00.000000',NULL,NULL,0);
+INSERT INTO "image" VALUES('00000000000000000000000000000004','avatar','rejected',1,'user-42','user','42','me.jpg','image/jpeg',4167727,NULL,NULL,1,1,0,3,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,'truncated','The end of this image is missing.','2026-11-01 12:00:00.000000','2026-11-01 12:15:00.000000',NULL,NULL,NULL,NULL,NULL,0);
 CREATE TABLE rendition (
 	image_id VARCHAR(32) NOT NULL, 
 	variant VARCHAR NOT NULL, 
@@ -94,11 +96,12 @@ CREATE TABLE rendition (
 	fingerprint VARCHAR NOT NULL, 
 	height INTEGER NOT NULL, 
 	bytes BIGINT NOT NULL, 
+	retired_at DATETIME, 
 	CONSTRAINT pk_rendition PRIMARY KEY (image_id, variant, width, format, fingerprint), 
 	CONSTRAINT fk_rendition_image_id_image FOREIGN KEY(image_id) REFERENCES image (id)
 );
-INSERT INTO "rendition" VALUES('00000000000000000000000000000003','thumb',96,'webp','0123456789abcdef',96,3120);
-INSERT INTO "rendition" VALUES('00000000000000000000000000000003','thumb',192,'webp','0123456789abcdef',96,3120);
+INSERT INTO "rendition" VALUES('00000000000000000000000000000003','thumb',96,'webp','0123456789abcdef',96,3120,NULL);
+INSERT INTO "rendition" VALUES('00000000000000000000000000000003','thumb',192,'webp','0123456789abcdef',96,3120,NULL);
 CREATE INDEX ix_image_kind ON image (kind, id);
 CREATE INDEX ix_image_state ON image (state, id);
 CREATE INDEX ix_image_owner ON image (owner, id) WHERE owner IS NOT NULL;
@@ -107,6 +110,11 @@ CREATE INDEX ix_image_requested ON image (state, expires_at) WHERE state = 'requ
 CREATE INDEX ix_image_uploaded ON image (state, coalesce(next_attempt_at, created_at)) WHERE state = 'uploaded';
 CREATE INDEX ix_image_processing ON image (state, lease_until) WHERE state = 'processing';
 CREATE INDEX ix_image_unpurged ON image (purged_at, coalesce(next_attempt_at, created_at)) WHERE state IN ('deleted', 'expired', 'rejected') AND purged_at IS NULL;
+CREATE INDEX ix_image_wanted_again ON image (state, coalesce(next_attempt_at, reprocess_wanted_at)) WHERE state = 'ready' AND reprocess_wanted_at IS NOT NULL;
+CREATE INDEX ix_image_purged ON image (purged_at) WHERE purged_at IS NOT NULL;
+CREATE INDEX ix_rendition_retired ON rendition (retired_at) WHERE retired_at IS NOT NULL;
+CREATE INDEX ix_delivery_image ON delivery (image_id);
 CREATE INDEX ix_delivery_unsettled ON delivery (settled_at, created_at) WHERE settled_at IS NULL;
 CREATE INDEX ix_audit_event_image ON audit_event (image_id, id) WHERE image_id IS NOT NULL;
+CREATE INDEX ix_audit_event_at ON audit_event (at);
 COMMIT;

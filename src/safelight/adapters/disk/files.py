@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from safelight.adapters.disk.layout import Layout, make_folder
+from safelight.adapters.disk.layout import Layout, make_folder, sync_folder
 from safelight.domain.errors import DiskFull, ObjectChanged, ObjectMissing, StorageFailed
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
@@ -162,7 +162,7 @@ def delete_object(layout: Layout, key: Key) -> None:
     except FileNotFoundError:
         return
     with suppress(FileNotFoundError):
-        layout.sync_over(path)
+        sync_folder(path.parent)  # where the names of the folders over it are lost, so is the object
     layout.remove_empty_over(path)
 
 

@@ -10,14 +10,18 @@ first ones of a UUIDv7 are the time.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 
 from safelight.domain import keys
 from safelight.domain.errors import StorageFailed
 from safelight.domain.keys import Key
 
 FOLDER_MODE = 0o700
+
+FOLDERS_KNOWN = 20_000
+"""Folders remembered as durable, in each process: some megabytes. One that is forgotten is synced once more."""
 
 _ONE_IMAGE_INCOMING = re.compile(rf"incoming/([0-9]{{8}})/({keys.ID})\.")
 _ONE_IMAGE_KEPT = re.compile(rf"(public|private)/({keys.ID})/")
@@ -32,6 +36,7 @@ class Layout:
         self.temporary = root / "tmp"
         self.objects = root / "objects"
         self.areas = tuple(self.objects / area.rstrip("/") for area in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE))
+        self._durable = DurableFolders()
 
     def create(self) -> None:
         """Make the fixed folders, durably."""
@@ -75,18 +80,65 @@ class Layout:
             yield folder
 
     def sync_over(self, path: Path) -> None:
-        """Make the object's name durable: every folder on the way, for another writer may have made one just now."""
-        for folder in (*self.folders_over(path), *self.areas):
-            if folder not in self.areas or folder in path.parents:
-                sync_folder(folder)
+        """Make a new object's name durable, on the whole way from its area.
+
+        Its own folder is synced always, those over it only up to one whose name is known to be durable: all over that
+        are so as well.
+        """
+        epoch = self._durable.epoch
+        inodes: dict[Path, int] = {}
+        for folder in path.parents:
+            inodes[folder] = sync_folder(folder)
+            if folder in self.areas or self._durable.knows(folder, inodes[folder]):
+                break
+        self._durable.add(inodes, epoch)
 
     def remove_empty_over(self, path: Path) -> None:
         """Remove the folders over `path` that are empty. Whoever is about to write there makes them again."""
         for folder in self.folders_over(path):
             try:
-                folder.rmdir()
+                self._durable.remove(folder)
             except OSError:
                 return
+
+
+class DurableFolders:
+    """Folders whose names, and those of all folders over them, are on the disk for certain. For many threads.
+
+    A folder may be removed when it is empty, and be made anew: the epoch tells whether any was since the syncing began.
+    """
+
+    def __init__(self, *, most: int = FOLDERS_KNOWN) -> None:
+        self._lock = Lock()
+        self._inodes: dict[Path, int] = {}
+        self._most = most
+        self._epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        """Rises with every folder that is removed. Take it before syncing."""
+        with self._lock:
+            return self._epoch
+
+    def knows(self, folder: Path, inode: int) -> bool:
+        """Whether the folder is known, and is still the one with that inode: another process may have made it anew."""
+        with self._lock:
+            return self._inodes.get(folder) == inode
+
+    def add(self, synced: Mapping[Path, int], epoch: int) -> None:
+        """Know folders that were synced with all over them, unless one was removed since that epoch."""
+        with self._lock:
+            if epoch == self._epoch:
+                self._inodes |= synced
+            while len(self._inodes) > self._most:
+                del self._inodes[next(iter(self._inodes))]
+
+    def remove(self, folder: Path) -> None:
+        """Remove an empty folder. Raises OSError."""
+        with self._lock:
+            folder.rmdir()
+            self._inodes.pop(folder, None)
+            self._epoch += 1
 
 
 def make_folder(folder: Path) -> None:
@@ -100,10 +152,11 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make what a folder lists durable."""
+def sync_folder(folder: Path) -> int:
+    """Make what a folder lists durable; return its inode."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        return os.fstat(descriptor).st_ino
     finally:
         os.close(descriptor)

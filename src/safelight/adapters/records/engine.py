@@ -136,6 +136,7 @@ def _engine(path: Path, *, mode: str, size: int, pragmas: tuple[str, ...], begin
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,  # the text of an error goes to the log, where no file name may stand
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -74,6 +74,7 @@ def _connected(path: Path, *, mode: str, begin: str) -> Iterator[Connection]:
         "sqlite://",
         creator=lambda: sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000),
         poolclass=NullPool,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "begin")

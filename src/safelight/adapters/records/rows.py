@@ -40,6 +40,8 @@ def image_from(row: Row[Any]) -> Image:
         next_attempt_at=row.next_attempt_at,
         ready_at=row.ready_at,
         purged_at=row.purged_at,
+        reprocess_wanted_at=row.reprocess_wanted_at,
+        reprocess_tries=row.reprocess_tries,
     )
 
 
@@ -111,6 +113,14 @@ def verified_values(verified: Verified) -> Values:
         "height": verified.height,
         "renditions_expected": verified.renditions_expected,
     }
+
+
+NOTHING_OF_ITS_FILE: Values = {
+    "filename": "",
+    **dict.fromkeys(("checksum_algorithm", "checksum_value", "placeholder", "color")),
+    **dict.fromkeys(("content_type", "bytes", "sha256", "width", "height", "renditions_expected")),
+}
+"""The columns that tell of an image's file, empty."""
 
 
 def rendition_from(row: Row[Any]) -> Rendition:

@@ -1,8 +1,9 @@
 """Reading: ports.records.Snapshot on one connection."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Executable, Row, Select, func, select, true
@@ -13,7 +14,10 @@ from safelight.adapters.records.rows import Values, api_key_from, audit_from, de
 from safelight.adapters.records.tables import (
     BYTES_ARE_OWED,
     DUE,
+    DUE_AGAIN,
+    IS_SHOWN,
     IS_UNSETTLED,
+    IS_WANTED_AGAIN,
     api_key,
     audit_event,
     delivery,
@@ -27,6 +31,9 @@ from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import ApiKey, ApiKeyId
 from safelight.ports.records import ImageFilter
+
+IDS_AT_ONCE = 10_000
+"""Parameters of one query: well under SQLite's limit of 32,766 (its "Implementation Limits", item 9)."""
 
 
 class SqlSnapshot:
@@ -43,9 +50,9 @@ class SqlSnapshot:
         return image_from(row)
 
     async def images(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Image]:
-        """Return those of the images that exist, in one query."""
-        rows = await self._all(select(image).where(image.c.id.in_(image_ids)))
-        return {row.id: image_from(row) for row in rows}
+        """Return those of the images that exist, however many are asked for."""
+        queries = [select(image).where(image.c.id.in_(some)) for some in _portions(image_ids)]
+        return {row.id: image_from(row) for query in queries for row in await self._all(query)}
 
     async def page(self, which: ImageFilter, *, after: ImageId | None, limit: int) -> Sequence[Image]:
         """Return images in order of id, newest first, beginning after `after`."""
@@ -57,12 +64,16 @@ class SqlSnapshot:
         """Return what is stored of an image: by variant, then width, then format."""
         return (await self.renditions_of([image_id])).get(image_id, [])
 
-    async def renditions_of(self, image_ids: Collection[ImageId]) -> Mapping[ImageId, Sequence[Rendition]]:
-        """Return the same for several images, in one query; an image without any is left out."""
-        query = select(rendition).where(rendition.c.image_id.in_(image_ids)).order_by(*rendition.primary_key)
+    async def renditions_of(
+        self, image_ids: Collection[ImageId], *, retired_after: datetime | None = None
+    ) -> Mapping[ImageId, Sequence[Rendition]]:
+        """Return the same for several images; with `retired_after`, what was retired later than that as well."""
+        counts = IS_SHOWN if retired_after is None else IS_SHOWN | (rendition.c.retired_at > retired_after)
         found: dict[ImageId, list[Rendition]] = defaultdict(list)
-        for row in await self._all(query):
-            found[row.image_id].append(rendition_from(row))
+        for some in _portions(image_ids):
+            query = select(rendition).where(rendition.c.image_id.in_(some), counts).order_by(*rendition.primary_key)
+            for row in await self._all(query):
+                found[row.image_id].append(rendition_from(row))
         return dict(found)
 
     async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
@@ -72,6 +83,11 @@ class SqlSnapshot:
         taken = select(image).where(in_state(State.PROCESSING), lapsed).order_by(image.c.lease_until).limit(limit)
         found = [image_from(row) for query in (uploaded, taken) for row in await self._all(query)]
         return sorted(found, key=_waiting_since)[:limit]
+
+    async def awaiting_reprocess(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return ready images that are wanted to be rendered again and due: longest due first."""
+        due = select(image).where(IS_WANTED_AGAIN, now >= DUE_AGAIN).order_by(DUE_AGAIN).limit(limit)
+        return [image_from(row) for row in await self._all(due)]
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
         """Return requested images whose last upload URL has ended and that are due: oldest first."""
@@ -127,6 +143,13 @@ class SqlSnapshot:
 
     async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]:
         return await to_its_end(self._connection.execute(statement, values))
+
+
+def _portions(ids: Collection[ImageId]) -> Iterator[Sequence[ImageId]]:
+    """Split ids so that each query stays within what a database takes."""
+    waiting = iter(ids)
+    while some := list(islice(waiting, IDS_AT_ONCE)):
+        yield some
 
 
 def _conditions(which: ImageFilter) -> list[ColumnElement[bool]]:

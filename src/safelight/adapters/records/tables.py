@@ -105,6 +105,8 @@ image = Table(
     Column("next_attempt_at", UtcDateTime),
     Column("ready_at", UtcDateTime),
     Column("purged_at", UtcDateTime),
+    Column("reprocess_wanted_at", UtcDateTime),
+    Column("reprocess_tries", Integer, nullable=False, server_default="0"),
     CheckConstraint("(attached_type IS NULL) = (attached_id IS NULL)", name="attachment_is_whole"),
     CheckConstraint("(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum_is_whole"),
     CheckConstraint("(placeholder IS NULL) = (color IS NULL)", name="look_is_whole"),
@@ -122,6 +124,7 @@ rendition = Table(
     Column("fingerprint", String, primary_key=True),
     Column("height", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("retired_at", UtcDateTime),
 )
 
 delivery = Table(
@@ -176,6 +179,11 @@ def in_state(*states: State) -> ColumnElement[bool]:
 DUE = func.coalesce(image.c.next_attempt_at, image.c.created_at)
 """Since when, or from when on, an image is due for a look: from the beginning, where nothing else was noted."""
 
+DUE_AGAIN = func.coalesce(image.c.next_attempt_at, image.c.reprocess_wanted_at)
+"""From when on a ready image is due to be rendered again, where that is wanted."""
+
+IS_WANTED_AGAIN = in_state(State.READY) & image.c.reprocess_wanted_at.is_not(None)
+IS_SHOWN = rendition.c.retired_at.is_(None)
 BYTES_ARE_OWED = in_state(*sorted(BYTES_OWED)) & image.c.purged_at.is_(None)
 IS_UNSETTLED = delivery.c.settled_at.is_(None)
 
@@ -198,5 +206,10 @@ _index("ix_image_requested", [image.c.state, image.c.expires_at], in_state(State
 _index("ix_image_uploaded", [image.c.state, DUE], in_state(State.UPLOADED))
 _index("ix_image_processing", [image.c.state, image.c.lease_until], in_state(State.PROCESSING))
 _index("ix_image_unpurged", [image.c.purged_at, DUE], BYTES_ARE_OWED)
+_index("ix_image_wanted_again", [image.c.state, DUE_AGAIN], IS_WANTED_AGAIN)
+_index("ix_image_purged", [image.c.purged_at], image.c.purged_at.is_not(None))
+_index("ix_rendition_retired", [rendition.c.retired_at], rendition.c.retired_at.is_not(None))
+_index("ix_delivery_image", [delivery.c.image_id])
 _index("ix_delivery_unsettled", [delivery.c.settled_at, delivery.c.created_at], IS_UNSETTLED)
 _index("ix_audit_event_image", [audit_event.c.image_id, audit_event.c.id], audit_event.c.image_id.is_not(None))
+_index("ix_audit_event_at", [audit_event.c.at])

@@ -5,12 +5,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Table, Update, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Delete, Table, Update, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.records.forget import forget_audit, forget_purged, forget_retired
 from safelight.adapters.records.outbox import Outbox
 from safelight.adapters.records.rows import (
+    NOTHING_OF_ITS_FILE,
     Values,
     api_key_values,
     changed_values,
@@ -20,7 +22,7 @@ from safelight.adapters.records.rows import (
     verified_values,
 )
 from safelight.adapters.records.snapshot import SqlSnapshot
-from safelight.adapters.records.tables import api_key, audit_event, delivery, image, in_state, rendition
+from safelight.adapters.records.tables import IS_SHOWN, api_key, audit_event, delivery, image, in_state, rendition
 from safelight.domain.errors import WrongState
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import BYTES_OWED, NEXT, Image, ImageId, Look, NewImage, Rendition, State, Verified
@@ -79,7 +81,9 @@ class SqlTransaction(SqlSnapshot):
         if (known.state, now) not in TAKES:
             raise ValueError(f"no worker takes an image from {known.state} to {now}")
         as_known = (image.c.state == known.state, image.c.attempt == known.attempt)
-        values = {"state": now, "attempt": known.attempt + 1, "lease_until": lease_until, "next_attempt_at": None}
+        values: Values = {"state": now, "attempt": known.attempt + 1, "lease_until": lease_until}
+        if now is not State.READY:
+            values["next_attempt_at"] = None
         return await self._change(known.id, *as_known, values=values)
 
     async def note_verified(self, image_id: ImageId, *, attempt: int, verified: Verified, look: Look | None) -> None:
@@ -88,32 +92,71 @@ class SqlTransaction(SqlSnapshot):
         await self._change_or_refuse(image_id, *fence, values=verified_values(verified) | look_values(look))
 
     async def add_rendition(self, new: Rendition, *, attempt: int) -> None:
-        """Note a stored rendition; noting it again changes nothing. Raises WrongState as `note_verified` does."""
+        """Note a stored rendition, or show it again. Raises WrongState as `note_verified` does."""
         # The row stays locked, so that nobody takes the image between the look and the insert. (SQLite has one writer.)
         row = await self._first(select(image).where(image.c.id == new.image_id).with_for_update())
         if row is None or row.attempt != attempt or row.state not in WORKED_ON:
             await self._refuse(new.image_id)
-        if await self._insert_new(rendition, asdict(new)):
+        into = INSERTS[self._connection.dialect.name](rendition).on_conflict_do_update(
+            index_elements=list(rendition.primary_key),
+            set_={"height": new.height, "bytes": new.bytes, "retired_at": None},
+            where=rendition.c.retired_at.is_not(None),
+        )
+        if (await self._execute(into, asdict(new))).rowcount > 0:
             await self._raise_revision(new.image_id)
 
     async def drop_renditions(self, image_id: ImageId, stale: Collection[Rendition]) -> None:
         """Forget renditions. Forgetting what is not there is not an error."""
-        of_image = rendition.c.image_id == image_id
-        key = tuple_(rendition.c.variant, rendition.c.width, rendition.c.format, rendition.c.fingerprint)
-        keys = [(one.variant, one.width, one.format, one.fingerprint) for one in stale]
-        dropped = await self._execute(delete(rendition).where(of_image, key.in_(keys)))
-        if dropped.rowcount:
+        if await self._did(delete(rendition).where(_are(image_id, stale))):
             await self._raise_revision(image_id)
 
+    async def retire_renditions(self, image_id: ImageId, stale: Collection[Rendition], *, at: datetime) -> None:
+        """Show renditions no more, but keep them noted."""
+        if await self._did(update(rendition).where(_are(image_id, stale), IS_SHOWN).values(retired_at=at)):
+            await self._raise_revision(image_id)
+
+    async def want_reprocess(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that a ready image is to be rendered again. Raises WrongState."""
+        wanted = {"reprocess_wanted_at": at, "reprocess_tries": 0, "next_attempt_at": None}
+        await self._note_or_refuse(image_id, in_state(State.READY), values=wanted)
+
+    async def begin_reprocess(self, known: Image, *, next_attempt_at: datetime) -> Image | None:
+        """Note one more try at a wanted reprocess; None where another worker was faster."""
+        as_known = (
+            in_state(State.READY),
+            image.c.reprocess_wanted_at == known.reprocess_wanted_at,
+            image.c.reprocess_tries == known.reprocess_tries,
+        )
+        values = {"reprocess_tries": known.reprocess_tries + 1, "next_attempt_at": next_attempt_at}
+        return await self._note(known.id, *as_known, values=values)
+
+    async def settle_reprocess(self, image_id: ImageId, *, wanted_at: datetime) -> None:
+        """Note that a reprocess wanted at that moment, or before, is over."""
+        over = {"reprocess_wanted_at": None, "reprocess_tries": 0, "next_attempt_at": None}
+        as_known = (in_state(State.READY), image.c.reprocess_wanted_at <= wanted_at)
+        await self._note(image_id, *as_known, values=over)
+
     async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
-        """Note that no byte of the image is left; forget its renditions. Raises WrongState where bytes are needed."""
-        values = {"purged_at": at, "next_attempt_at": None}
+        """Note that no byte is left; forget what the file was. Raises WrongState where bytes are needed."""
+        values = {"purged_at": at, "next_attempt_at": None} | NOTHING_OF_ITS_FILE
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
         await self._execute(delete(rendition).where(rendition.c.image_id == image_id))
 
-    async def postpone(self, image_id: ImageId, *, until: datetime) -> None:
-        """Note that upkeep need not look at the image before then. The revision stays."""
-        await self._did(update(image).where(image.c.id == image_id).values(next_attempt_at=until))
+    async def postpone(self, image_id: ImageId, *, was: State, until: datetime) -> None:
+        """Note that upkeep need not look at the image before then. Raises WrongState, ImageNotFound."""
+        await self._note_or_refuse(image_id, image.c.state == was, values={"next_attempt_at": until})
+
+    async def forget_retired(self, before: datetime, *, limit: int) -> int:
+        """Forget renditions that were retired before then, and return how many."""
+        return await forget_retired(self._execute, before, limit=limit)
+
+    async def forget_purged(self, before: datetime, *, limit: int) -> int:
+        """Forget images that were purged before then, and what belongs to them; return how many images."""
+        return await forget_purged(self._execute, before, limit=limit)
+
+    async def forget_audit(self, before: datetime, *, limit: int) -> int:
+        """Forget what the audit log says of the time before then; return how many events."""
+        return await forget_audit(self._execute, before, limit=limit)
 
     async def add_delivery(self, new: Delivery) -> None:
         """Owe the application a webhook."""
@@ -123,13 +166,15 @@ class SqlTransaction(SqlSnapshot):
         self,
         delivery_id: DeliveryId,
         *,
+        was: int | None = None,
         attempts: int,
         next_attempt_at: datetime,
         settled_at: datetime | None,
         last_error: str | None,
     ) -> bool:
-        """Note the outcome of one try: done only where `attempts` is one above what is stored; False otherwise."""
-        as_known = (delivery.c.id == delivery_id, delivery.c.attempts == attempts - 1)
+        """Note how it stands: done only where it is unsettled, with `was` attempts, by default one fewer."""
+        known = attempts - 1 if was is None else was
+        as_known = (delivery.c.id == delivery_id, delivery.c.attempts == known, delivery.c.settled_at.is_(None))
         outcome = {"next_attempt_at": next_attempt_at, "settled_at": settled_at, "last_error": last_error}
         return await self._did(update(delivery).where(*as_known).values(attempts=attempts, **outcome))
 
@@ -152,9 +197,17 @@ class SqlTransaction(SqlSnapshot):
 
     async def _change(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image | None:
         """Compare and set: change the image only where it is as known; None where it is not."""
-        changed = update(image).where(image.c.id == image_id, *as_known).values(values | A_REVISION_ON)
+        return await self._note(image_id, *as_known, values=values | A_REVISION_ON)
+
+    async def _note(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image | None:
+        """Compare and set what nobody sees from outside: the revision stays."""
+        changed = update(image).where(image.c.id == image_id, *as_known).values(values)
         row = (await self._execute(changed.returning(image))).one_or_none()
         return None if row is None else image_from(row)
+
+    async def _note_or_refuse(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> None:
+        if await self._note(image_id, *as_known, values=values) is None:
+            await self._refuse(image_id)
 
     async def _change_or_refuse(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image:
         return await self._change(image_id, *as_known, values=values) or await self._refuse(image_id)
@@ -171,5 +224,12 @@ class SqlTransaction(SqlSnapshot):
         into = INSERTS[self._connection.dialect.name](table)
         return (await self._execute(into.on_conflict_do_nothing(), values)).rowcount > 0
 
-    async def _did(self, change: Update) -> bool:
+    async def _did(self, change: Update | Delete) -> bool:
         return (await self._execute(change)).rowcount > 0
+
+
+def _are(image_id: ImageId, these: Collection[Rendition]) -> ColumnElement[bool]:
+    """Return the condition that a rendition is one of these, of that image."""
+    key = tuple_(rendition.c.variant, rendition.c.width, rendition.c.format, rendition.c.fingerprint)
+    keys = [(one.variant, one.width, one.format, one.fingerprint) for one in these]
+    return (rendition.c.image_id == image_id) & key.in_(keys)

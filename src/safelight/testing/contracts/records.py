@@ -107,7 +107,7 @@ class RecordsContract:
     async def test_a_move_raises_the_revision_and_ends_lease_and_wait(self, records: Records) -> None:
         image = await image_in(records, State.PROCESSING)
         async with records.transaction() as tx:
-            await tx.postpone(image.id, until=LATER)
+            await tx.postpone(image.id, was=image.state, until=LATER)
 
         async with records.transaction() as tx:
             moved = await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED)

@@ -125,7 +125,7 @@ class RecordsNotesContract:
         image = await image_in(records, State.REQUESTED)
 
         async with records.transaction() as tx:
-            await tx.postpone(image.id, until=LATER)
+            await tx.postpone(image.id, was=image.state, until=LATER)
 
         postponed = await stored(records, image.id)
         assert (postponed.next_attempt_at, postponed.revision) == (LATER, image.revision)

@@ -128,8 +128,8 @@ class RecordsReadingContract:
         await image_in(records, State.UPLOADED, 3, created_at=NOW - SECOND)
         await image_in(records, State.READY, 4)
         async with records.transaction() as tx:
-            await tx.postpone(due_later.id, until=LATER)
-            await tx.postpone(due_second.id, until=NOW)
+            await tx.postpone(due_later.id, was=State.UPLOADED, until=LATER)
+            await tx.postpone(due_second.id, was=State.UPLOADED, until=NOW)
 
         async with records.reading() as snapshot:
             now = await snapshot.awaiting_work(NOW, limit=10)
@@ -163,7 +163,7 @@ class RecordsReadingContract:
         await image_in(records, State.UPLOADED, 4)
         postponed = await image_in(records, State.REQUESTED, 5)
         async with records.transaction() as tx:
-            await tx.postpone(postponed.id, until=LATER)
+            await tx.postpone(postponed.id, was=postponed.state, until=LATER)
 
         async with records.reading() as snapshot:
             now = await snapshot.unconfirmed(AFTER_TTL, limit=10)
@@ -180,7 +180,7 @@ class RecordsReadingContract:
         await image_in(records, State.FAILED, 5)
         async with records.transaction() as tx:
             await tx.note_purged(purged.id, at=NOW)
-            await tx.postpone(postponed.id, until=LATER)
+            await tx.postpone(postponed.id, was=postponed.state, until=LATER)
 
         async with records.reading() as snapshot:
             now = await snapshot.unpurged(NOW + SECOND, limit=10)

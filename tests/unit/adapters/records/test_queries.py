@@ -49,7 +49,7 @@ WORK: dict[str, Work] = {
     "move": lambda tx: tx.move(new_image().id, was=State.REQUESTED, now=State.UPLOADED),
     "resign": lambda tx: tx.resign(new_image().id, upload_attempt=2, expires_at=LATER),
     "drop_renditions": lambda tx: tx.drop_renditions(IMAGE, [rendition(IMAGE), rendition(IMAGE, "card")]),
-    "postpone": lambda tx: tx.postpone(IMAGE, until=LATER),
+    "postpone": lambda tx: tx.postpone(new_image().id, was=State.REQUESTED, until=LATER),
     "note_delivery": lambda tx: tx.note_delivery(
         DeliveryId("1" * 32), attempts=1, next_attempt_at=LATER, settled_at=None, last_error=None
     ),

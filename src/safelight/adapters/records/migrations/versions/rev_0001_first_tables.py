@@ -65,6 +65,8 @@ def create_image() -> None:
         sa.Column("next_attempt_at", MOMENT),
         sa.Column("ready_at", MOMENT),
         sa.Column("purged_at", MOMENT),
+        sa.Column("reprocess_wanted_at", MOMENT),
+        sa.Column("reprocess_tries", sa.Integer, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_image"),
         whole("image", "attachment", "attached_type", "attached_id"),
         whole("image", "checksum", "checksum_algorithm", "checksum_value"),
@@ -82,6 +84,9 @@ def create_image() -> None:
     index("ix_image_processing", "image", ["state", "lease_until"], "state = 'processing'")
     owed = "state IN ('deleted', 'expired', 'rejected') AND purged_at IS NULL"
     index("ix_image_unpurged", "image", ["purged_at", DUE], owed)
+    wanted = "state = 'ready' AND reprocess_wanted_at IS NOT NULL"
+    index("ix_image_wanted_again", "image", ["state", "coalesce(next_attempt_at, reprocess_wanted_at)"], wanted)
+    index("ix_image_purged", "image", ["purged_at"], "purged_at IS NOT NULL")
 
 
 def create_rendition() -> None:
@@ -95,9 +100,11 @@ def create_rendition() -> None:
         sa.Column("fingerprint", sa.String, nullable=False),
         sa.Column("height", sa.Integer, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("retired_at", MOMENT),
         sa.PrimaryKeyConstraint("image_id", "variant", "width", "format", "fingerprint", name="pk_rendition"),
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_rendition_image_id_image"),
     )
+    index("ix_rendition_retired", "rendition", ["retired_at"], "retired_at IS NOT NULL")
 
 
 def create_delivery() -> None:
@@ -117,6 +124,7 @@ def create_delivery() -> None:
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_delivery_image_id_image"),
         one_of("delivery", "webhookevent", "event", events),
     )
+    index("ix_delivery_image", "delivery", ["image_id"])
     index("ix_delivery_unsettled", "delivery", ["settled_at", "created_at"], "settled_at IS NULL")
 
 
@@ -135,6 +143,7 @@ def create_audit_event() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_event"),
     )
     index("ix_audit_event_image", "audit_event", ["image_id", "id"], "image_id IS NOT NULL")
+    index("ix_audit_event_at", "audit_event", ["at"])
 
 
 def create_api_key() -> None:

@@ -1,0 +1,38 @@
+"""Forgetting what is over: rows that nobody can ask for any more, some at a time."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Delete, Executable, delete, exists, select, tuple_
+
+from safelight.adapters.records.tables import IS_UNSETTLED, audit_event, delivery, image, rendition
+
+Execute = Callable[[Executable], Awaitable[CursorResult[*tuple[Any, ...]]]]
+"""Runs one statement within the transaction."""
+
+
+async def forget_retired(execute: Execute, before: datetime, *, limit: int) -> int:
+    """Forget renditions that were retired before then, and return how many."""
+    old = select(*rendition.primary_key).where(rendition.c.retired_at < before)
+    return await _delete(execute, delete(rendition).where(tuple_(*rendition.primary_key).in_(old.limit(limit))))
+
+
+async def forget_purged(execute: Execute, before: datetime, *, limit: int) -> int:
+    """Forget images that were purged before then, with all that is settled; return how many images."""
+    owed = exists().where(delivery.c.image_id == image.c.id, IS_UNSETTLED)
+    old = select(image.c.id).where(image.c.purged_at < before, ~owed).order_by(image.c.purged_at)
+    ids = [row.id for row in (await execute(old.limit(limit))).all()]
+    for table, column in ((rendition, rendition.c.image_id), (delivery, delivery.c.image_id)):
+        await execute(delete(table).where(column.in_(ids)))
+    return await _delete(execute, delete(image).where(image.c.id.in_(ids)))
+
+
+async def forget_audit(execute: Execute, before: datetime, *, limit: int) -> int:
+    """Forget what the audit log says of the time before then; return how many events."""
+    old = select(audit_event.c.id).where(audit_event.c.at < before)
+    return await _delete(execute, delete(audit_event).where(audit_event.c.id.in_(old.limit(limit))))
+
+
+async def _delete(execute: Execute, statement: Delete) -> int:
+    return (await execute(statement)).rowcount

@@ -1,0 +1,43 @@
+"""A reprocess that is owed: noted with the image, so that no queue can lose it; tried again; given up in the end."""
+
+from safelight.domain.errors import WrongState
+from safelight.domain.image import Image, ImageId, State
+from safelight.domain.jobs import ReprocessImage
+from safelight.journey.finalize import Retries
+from safelight.ports.clock import Clock
+from safelight.ports.records import Records
+
+
+async def owe_reprocess(image: Image, *, records: Records, clock: Clock) -> None:
+    """Note that the image is to be rendered again, and queue it. Raises WrongState where it is not ready.
+
+    So it does where its original was not kept.
+    """
+    if image.state is State.READY and not image.original_kept:
+        raise WrongState(image_id=image.id, state=f"{State.READY} without its original")
+    async with records.transaction() as tx:
+        await tx.want_reprocess(image.id, at=clock.now())
+        await tx.enqueue(ReprocessImage(image.id))
+
+
+async def begin_reprocess(image_id: ImageId, *, records: Records, clock: Clock, retries: Retries) -> Image | None:
+    """Note one more try, and return the image; None where no try is owed or due.
+
+    The try counts from its beginning: one that kills its worker counts as well. Should it fail, reconcile finds the
+    image when the next is due.
+    """
+    now = clock.now()
+    async with records.transaction() as tx:
+        image = await tx.image(image_id)
+        waits = image.next_attempt_at is not None and image.next_attempt_at > now
+        if image.state is not State.READY or image.reprocess_wanted_at is None or waits:
+            return None
+        again = retries.backoff.after(image.reprocess_tries + 1, now=now)
+        return await tx.begin_reprocess(image, next_attempt_at=again)
+
+
+async def give_up_reprocess(image: Image, *, records: Records) -> None:
+    """Owe it no longer, unless it was wanted anew meanwhile."""
+    if image.reprocess_wanted_at is not None:
+        async with records.transaction() as tx:
+            await tx.settle_reprocess(image.id, wanted_at=image.reprocess_wanted_at)
