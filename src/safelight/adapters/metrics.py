@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,6 +11,13 @@ from safelight.domain.errors import ImageRejected, SafelightError
 
 STEP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """From a database's answer to the longest processing."""
+
+
+@dataclass
+class StepRun:
+    """One run of a step, and how it went."""
+
+    outcome: str = "ok"
 
 
 class PrometheusMetrics:
@@ -45,23 +53,23 @@ class PrometheusMetrics:
         )
 
     @contextmanager
-    def step(self, step: str) -> Iterator[None]:
+    def step(self, step: str) -> Iterator[StepRun]:
         """Note duration and outcome of the block."""
         begun = time.perf_counter()
-        outcome = "ok"
+        run = StepRun()
         try:
-            yield
+            yield run
         except ImageRejected as rejected:
-            outcome = rejected.reason
+            run.outcome = rejected.reason
             raise
         except SafelightError as error:
-            outcome = error.code
+            run.outcome = error.code
             raise
         except BaseException:
-            outcome = "broken"
+            run.outcome = "broken"
             raise
         finally:
-            self._steps.labels(step, outcome).inc()
+            self._steps.labels(step, run.outcome).inc()
             self._durations.labels(step).observe(time.perf_counter() - begun)
 
     def latency(self, part: str, seconds: float) -> None:

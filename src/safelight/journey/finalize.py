@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from safelight.domain import keys
 from safelight.domain.errors import SENTENCES
 from safelight.domain.events import TOLD, Action, Delivery, Origin
 from safelight.domain.image import Ending, Image, State
@@ -11,7 +12,7 @@ from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
 from safelight.domain.retry import Backoff
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock, Ids
-from safelight.ports.records import Changes, Records
+from safelight.ports.records import Changes, Records, Transaction
 from safelight.ports.signals import Signals
 
 FAILED_MESSAGE = "A fault on the server kept this image from being processed. It is being looked into."
@@ -49,13 +50,16 @@ async def finalize_image(
 ) -> State:
     """Move the image, as it was taken, to its state, and return that. `told`: whether the application wants webhooks.
 
-    A rejected file is purged; our own fault is tried again later, up to the limit. Raises WrongState where the image
-    is not this attempt's any more: whoever has it now decides.
+    A ready image keeps what this attempt made, and nothing of an earlier one that its kind does not plan any more. A
+    rejected file is purged; our own fault is tried again later, up to the limit. Raises WrongState where the image is
+    not this attempt's any more: whoever has it now decides.
     """
     now = clock.now()
     verdict = _verdict(image, outcome, now, retries)
     async with records.transaction() as tx:
         await tx.move(image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes)
+        if isinstance(outcome, Done):
+            await _drop_unplanned(image, outcome, tx)
         if verdict.state is State.UPLOADED:
             await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
         else:
@@ -69,6 +73,14 @@ async def finalize_image(
             await tx.enqueue(SendWebhook(owed.id))
     await signals.changed(image.id)
     return verdict.state
+
+
+async def _drop_unplanned(image: Image, done: Done, tx: Transaction) -> None:
+    """Forget what a try before this one made of a kind that has changed since: its objects are orphans then."""
+    noted = await tx.renditions(image.id)
+    stale = [one for one in noted if keys.rendition(one, public=image.public) not in done.renditions]
+    if stale:
+        await tx.drop_renditions(image.id, stale)
 
 
 def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) -> _Verdict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageRejected, Ours, UnknownKind
+from safelight.domain.errors import ImageRejected, Ours, UnknownKind, WrongState
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import Image, ImageId, Look, State, Verified
@@ -41,8 +41,8 @@ async def process_image(
     """Return the image as it was taken and how its processing ended; None where there is nothing to do.
 
     It ends within the lease. Every write is fenced by the attempt: a worker that lost the image to
-    another raises WrongState at its next write. An image that so many workers took and never ended is not touched
-    again: it may be what ended them.
+    another raises WrongState at its next write. Whatever else is raised is an outcome: the image would wait for the end
+    of its lease. An image that so many workers took and never ended is not touched again: it may be what ended them.
     """
     known = await _known(image_id, records)
     image = await _take(known, records, clock, terms.lease)
@@ -50,16 +50,23 @@ async def process_image(
         return None
     if known.state is State.PROCESSING and known.attempt >= terms.max_attempts:
         return image, Broken("worker_lost", f"{known.attempt} workers took the image and did not come to an end")
-    work = _Work(image, records, objects, signals)
+    return image, await _outcome(_Work(image, records, objects, signals), image, kinds, renderer, terms.lease)
+
+
+async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer, lease: timedelta) -> Outcome:
     try:
-        async with asyncio.timeout(terms.lease.total_seconds()):
-            return image, await work.render(kinds[image.kind], renderer)
+        async with asyncio.timeout(lease.total_seconds()):
+            return await work.render(kinds[image.kind], renderer)
+    except WrongState:
+        raise
     except ImageRejected as rejected:
-        return image, Spoilt(rejected.reason)
+        return Spoilt(rejected.reason)
     except (Ours, UnknownKind) as error:
-        return image, Broken(error.code, str(error))
+        return Broken(error.code, str(error))
     except TimeoutError:
-        return image, Broken("processing_timeout", f"processing took longer than {terms.lease}")
+        return Broken("processing_timeout", f"processing took longer than {lease}")
+    except Exception as error:  # noqa: BLE001 - whoever runs this logs it whole; the image must not stay taken
+        return Broken("internal_error", type(error).__name__, error)
 
 
 async def _known(image_id: ImageId, records: Records) -> Image:
@@ -85,6 +92,7 @@ class _Work:
         self._records = records
         self._objects = objects
         self._signals = signals
+        self._stored = set[keys.Key]()
 
     async def render(self, kind: Kind, renderer: Renderer) -> Done:
         """Store what the renderer yields, then the original."""
@@ -104,7 +112,7 @@ class _Work:
                 await self._signals.changed(self._image.id)
         if kind.keep_original:
             await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
-        return Done(look, kind.keep_original)
+        return Done(look, kind.keep_original, self._stored)
 
     async def _note(self, inspected: Inspected, kind: Kind) -> None:
         expected = sum(1 for _ in plan(kind.variants, Size(inspected.width, inspected.height)))
@@ -121,10 +129,8 @@ class _Work:
 
     async def _keep(self, rendered: Rendered, kind: Kind) -> None:
         rendition = rendered.as_rendition(self._image.id, kind)
-        await self._objects.put(
-            keys.rendition(rendition, public=self._image.public),
-            rendered.content,
-            content_type=CONTENT_TYPES[rendered.format],
-        )
+        key = keys.rendition(rendition, public=self._image.public)
+        await self._objects.put(key, rendered.content, content_type=CONTENT_TYPES[rendered.format])
         async with self._records.transaction() as tx:
             await tx.add_rendition(rendition, attempt=self._image.attempt)
+        self._stored.add(key)

@@ -4,11 +4,17 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 
+class Run(Protocol):
+    """One run of a step. Its `outcome`, in a word, is `ok` until the block says otherwise."""
+
+    outcome: str
+
+
 class Metrics(Protocol):
     """Takes measurements; never fails, never waits."""
 
-    def step(self, step: str) -> AbstractContextManager[None]:
-        """Return a block that is one run of a step: its duration is noted, and `ok` or the error's code."""
+    def step(self, step: str) -> AbstractContextManager[Run]:
+        """Return a block that is one run of a step: its duration is noted, and its outcome or the error's code."""
         ...
 
     def latency(self, part: str, seconds: float) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from safelight.domain import keys
 from safelight.domain.errors import SENTENCES, Reason, WrongState
 from safelight.domain.events import Action, WebhookEvent
-from safelight.domain.image import Ending, Image, Look, State
+from safelight.domain.image import Ending, Image, Look, Rendition, State
 from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
 from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
@@ -50,6 +51,20 @@ async def test_a_finished_image_is_ready_and_the_application_is_told(stage: Any)
     assert stage.queued() == [SendWebhook(owed.id)]
     assert await stage.actions(image.id) == [Action.READY]
     assert stage.signals.changed_images == [image.id]
+
+
+async def test_what_a_try_of_a_kind_that_has_changed_since_had_made_is_dropped(stage: Any):
+    image = await taken(stage)
+    kept, stale = [
+        Rendition(image.id, "thumb", fingerprint, "webp", 96, 96, 100) for fingerprint in ("a" * 16, "b" * 16)
+    ]
+    async with stage.records.transaction() as tx:
+        for one in (kept, stale):
+            await tx.add_rendition(one, attempt=image.attempt)
+
+    await finalize(stage, image, Done(LOOK, original_kept=True, renditions={keys.rendition(kept, public=image.public)}))
+
+    assert await stage.renditions(image.id) == [kept]
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed
@@ -27,7 +28,12 @@ Make = Callable[..., Handlers]
 
 
 @pytest.fixture
-def make_handlers(stage: Any) -> Make:
+def metrics() -> PrometheusMetrics:
+    return PrometheusMetrics()
+
+
+@pytest.fixture
+def make_handlers(stage: Any, metrics: PrometheusMetrics) -> Make:
     """Makes handlers over the stage."""
 
     def make(renderer: Any, notifier: RecordingNotifier | None = None) -> Handlers:
@@ -42,10 +48,10 @@ def make_handlers(stage: Any) -> Make:
                 links=stage.links,
                 clock=stage.clock,
                 ids=stage.ids,
-                metrics=PrometheusMetrics(),
+                metrics=metrics,
                 lease=timedelta(minutes=5),
                 retries=stage.retries,
-                persistence=Persistence(DAY, Backoff(timedelta(seconds=5), DAY, lambda: 1.0)),
+                persistence=Persistence(DAY, Backoff(timedelta(seconds=5), DAY, lambda: 1.0), DAY),
                 purge_grace=timedelta(hours=1),
             )
         )
@@ -138,12 +144,102 @@ async def test_reprocessing_that_cannot_be_ends_quietly(stage: Any, make_handler
     assert (await stage.stored(image.id)).state is state
 
 
-async def test_without_a_notifier_a_webhook_that_is_owed_stays_owed(stage: Any, make_handlers: Make):
+async def test_without_a_notifier_a_webhook_that_is_still_owed_is_given_up(stage: Any, make_handlers: Make):
     image = await stage.image_in(State.UPLOADED)
     stage.upload(image)
     await make_handlers(ScriptedRenderer(PARTS), RecordingNotifier())(ProcessImage(image.id))
     (owed,) = await stage.owed()
 
-    await make_handlers(ScriptedRenderer([]))(SendWebhook(owed.id))
+    with capture_logs() as logs:
+        await make_handlers(ScriptedRenderer([]))(SendWebhook(owed.id))
+        await make_handlers(ScriptedRenderer([]))(SendWebhook(owed.id))
 
-    assert await stage.owed() == [owed]
+    assert await stage.owed() == []
+    assert [(line["event"], line["reason"]) for line in logs] == [("webhook_given_up", "no webhook URL is set")]
+
+
+async def test_what_nobody_foresaw_is_logged_whole_and_tried_again(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+    fault = OSError(24, "Too many open files")
+
+    with capture_logs() as logs:
+        await make_handlers(ScriptedRenderer([INSPECTED, fault]))(ProcessImage(image.id))
+
+    stored = await stage.stored(image.id)
+    assert (stored.state, stored.next_attempt_at is None) == (State.UPLOADED, False)
+    assert [(line["event"], line["log_level"], line["code"], line["exc_info"]) for line in logs] == [
+        ("image_not_processed", "warning", "internal_error", fault)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "line"),
+    [
+        (PARTS, "ok", {"event": "image_processed", "state": "ready", "log_level": "info"}),
+        (
+            [ImageRejected(Reason.TRUNCATED)],
+            "truncated",
+            {"event": "image_rejected", "state": "rejected", "reason": "truncated", "log_level": "info"},
+        ),
+        (
+            [RenderingFailed(reason="no answer")],
+            "rendering_failed",
+            {
+                "event": "image_not_processed",
+                "state": "uploaded",
+                "code": "rendering_failed",
+                "detail": "The sandbox failed: no answer. Run `safelight doctor`.",
+                "exc_info": None,
+                "log_level": "warning",
+            },
+        ),
+    ],
+)
+async def test_log_and_metrics_say_how_it_went_in_plain_words(
+    *, stage: Any, make_handlers: Make, metrics: PrometheusMetrics, script: Any, outcome: str, line: dict[str, object]
+):
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+
+    with capture_logs() as logs:
+        await make_handlers(ScriptedRenderer(script))(ProcessImage(image.id))
+
+    common = {"image_id": image.id, "kind": "avatar", "attempt": 1, "bytes": len(FILE), "milliseconds": 0}
+    assert logs == [common | line]
+    assert f'safelight_steps_total{{outcome="{outcome}",step="process"}} 1.0' in metrics.exposition().decode()
+
+
+async def test_metrics_tell_a_job_that_had_nothing_to_do(stage: Any, make_handlers: Make, metrics: PrometheusMetrics):
+    image = await stage.image_in(State.READY)
+
+    await make_handlers(ScriptedRenderer([]))(ProcessImage(image.id))
+
+    assert 'safelight_steps_total{outcome="nothing_to_do",step="process"} 1.0' in metrics.exposition().decode()
+
+
+async def test_a_webhook_is_logged_as_sent_only_when_it_arrived(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+    notifier = RecordingNotifier(failing="the receiver answered 500")
+    handlers = make_handlers(ScriptedRenderer(PARTS), notifier)
+    await handlers(ProcessImage(image.id))
+    (owed,) = await stage.owed()
+
+    with capture_logs() as logs:
+        await handlers(SendWebhook(owed.id))
+        notifier.failing = None
+        stage.clock.advance(timedelta(seconds=5))
+        await handlers(SendWebhook(owed.id))
+
+    failed, sent = logs
+    common = {"delivery_id": owed.id, "event_type": "image.ready"}
+    assert sent == common | {"event": "webhook_sent", "log_level": "info", "attempt": 2}
+    assert failed == common | {
+        "event": "webhook_failed",
+        "log_level": "warning",
+        "attempt": 1,
+        "reason": "The webhook could not be delivered: the receiver answered 500.",
+        "again_at": stage.clock.now().isoformat(),
+        "given_up": False,
+    }

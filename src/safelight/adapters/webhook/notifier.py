@@ -22,6 +22,10 @@ MAX_ANSWER_BYTES = 64 * 1024
 """Of the answer's body so much is read, so that the connection can serve again; nobody looks at it."""
 
 
+UNFORESEEN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
+"""What else an exchange may raise: a host name that IDNA has no form for, for one, is a UnicodeError."""
+
+
 class WebhookNotifier:
     """Sends webhooks to one URL. Fulfils `ports.notifier.Notifier`.
 
@@ -80,7 +84,7 @@ class WebhookNotifier:
             raise DeliveryFailed("the receiver took too long to answer") from error
         except httpx.ConnectError as error:
             raise DeliveryFailed(f"no connection to the receiver: {str(error) or type(error).__name__}") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except UNFORESEEN as error:
             raise DeliveryFailed(f"the exchange broke off: {type(error).__name__}") from error
         if not httpx.codes.is_success(status):
             raise DeliveryFailed(f"the receiver answered {status}")

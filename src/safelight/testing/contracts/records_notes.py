@@ -98,6 +98,57 @@ class RecordsNotesContract:
         assert after.revision > before.revision
         assert await stored(records, image.id) == after
 
+    async def test_a_retired_rendition_is_shown_no_more_and_still_noted(self, records: Records) -> None:
+        image = await image_in(records, State.READY)
+        old, kept = rendition(image.id, fingerprint="0" * 16), rendition(image.id)
+        async with records.transaction() as tx:
+            for one in (old, kept):
+                await tx.add_rendition(one, attempt=image.attempt)
+
+        async with records.transaction() as tx:
+            await tx.retire_renditions(image.id, [old], at=NOW)
+
+        async with records.transaction() as tx:
+            assert await tx.renditions(image.id) == [kept]
+            assert await tx.renditions_of([image.id], retired_since=NOW) == {image.id: [old, kept]}
+            assert await tx.renditions_of([image.id], retired_since=LATER) == {image.id: [kept]}
+            assert [await tx.forget_retired(before, limit=10) for before in (NOW, LATER, LATER)] == [0, 1, 0]
+
+    async def test_a_retired_rendition_that_is_stored_again_is_shown_again(self, records: Records) -> None:
+        image = await image_in(records, State.READY)
+        async with records.transaction() as tx:
+            await tx.add_rendition(rendition(image.id), attempt=image.attempt)
+            await tx.retire_renditions(image.id, [rendition(image.id)], at=NOW)
+
+        again = rendition(image.id, bytes=7)
+        async with records.transaction() as tx:
+            await tx.add_rendition(again, attempt=image.attempt)
+
+        async with records.transaction() as tx:
+            assert await tx.renditions(image.id) == [again]
+            assert await tx.forget_retired(LATER, limit=10) == 0
+
+    async def test_a_purged_image_tells_nothing_of_its_file(self, records: Records) -> None:
+        image = await image_in(records, State.READY)
+        async with records.transaction() as tx:
+            await tx.note_verified(image.id, attempt=image.attempt, verified=VERIFIED, look=LOOK)
+            await tx.move(image.id, was=State.READY, now=State.DELETED)
+
+        async with records.transaction() as tx:
+            await tx.note_purged(image.id, at=NOW)
+
+        purged = await stored(records, image.id)
+        assert (purged.filename, purged.checksum, purged.verified, purged.look) == ("", None, None, None)
+
+    async def test_an_image_is_put_off_only_in_the_state_that_it_is_known_in(self, records: Records) -> None:
+        image = await image_in(records, State.UPLOADED)
+
+        with pytest.raises(WrongState):
+            async with records.transaction() as tx:
+                await tx.postpone(image.id, was=State.REQUESTED, until=LATER)
+
+        assert await stored(records, image.id) == image
+
     async def test_a_purged_image_has_no_renditions(self, records: Records) -> None:
         image = await image_in(records, State.READY)
         async with records.transaction() as tx:
@@ -150,6 +201,27 @@ class RecordsNotesContract:
         assert delivery is not None
         assert (delivery.event, delivery.attempts, delivery.last_error) == (owed.event, 1, "refused")
         assert (delivery.next_attempt_at, delivery.settled_at) == (LATER, None)
+
+    async def test_a_try_that_was_claimed_is_noted_until_it_is_settled(self, records: Records) -> None:
+        image = await image_in(records, State.READY)
+        owed = Delivery.owed(DeliveryId("d" * 32), image.id, State.READY, at=NOW)
+        async with records.transaction() as tx:
+            await tx.add_delivery(owed)
+            await tx.note_delivery(owed.id, attempts=1, next_attempt_at=LATER, settled_at=None, last_error=None)
+
+        async def settle(was: int) -> bool:
+            async with records.transaction() as tx:
+                return await tx.note_delivery(
+                    owed.id, was=was, attempts=1, next_attempt_at=LATER, settled_at=NOW, last_error="gone"
+                )
+
+        as_before, as_claimed, again = await settle(0), await settle(1), await settle(1)
+
+        assert (as_before, as_claimed, again) == (False, True, False)
+        async with records.reading() as snapshot:
+            delivery = await snapshot.delivery(owed.id)
+        assert delivery is not None
+        assert (delivery.attempts, delivery.settled_at, delivery.last_error) == (1, NOW, "gone")
 
     async def test_a_key_is_kept_as_it_was_first(self, records: Records) -> None:
         key = ApiKey(ApiKeyId("k1"), "shop", "a" * 64, frozenset({Scope.UPLOAD, Scope.READ}), NOW)

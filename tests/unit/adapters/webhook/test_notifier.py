@@ -130,6 +130,27 @@ async def test_a_receiver_that_hangs_up_is_a_failure() -> None:
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
 
+@pytest.mark.parametrize(
+    "error", [UnicodeError("label too long"), OSError(24, "Too many open files"), httpx.StreamClosed()], ids=repr
+)
+async def test_whatever_else_breaks_on_the_way_is_a_failure(error: Exception, answers: type) -> None:
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    network = httpx.MockTransport(broken)
+    async with WebhookNotifier(
+        "https://app.example/", SECRET, timeout=TIMEOUT, resolver=answers([PUBLIC]), network=network
+    ) as it:
+        with pytest.raises(DeliveryFailed, match=type(error).__name__):
+            await it.send(DELIVERY, BODY, at=datetime.now(UTC))
+
+
+async def test_a_host_name_without_a_form_on_the_wire_is_a_failure() -> None:
+    async with WebhookNotifier(f"https://{'a' * 64}.example/", SECRET, timeout=TIMEOUT) as it:
+        with pytest.raises(DeliveryFailed):
+            await it.send(DELIVERY, BODY, at=datetime.now(UTC))
+
+
 async def test_nobody_listening_is_a_failure(receiver: Any) -> None:
     unused = receiver.url.replace(str(receiver.port), "1")
     async with WebhookNotifier(unused, SECRET, timeout=TIMEOUT, allow_private=True) as it:
