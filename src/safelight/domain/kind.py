@@ -72,7 +72,10 @@ class Kind:
     ) -> None:
         for word in (name, *variants):
             if not NAME.fullmatch(word):
-                raise KindInvalid(f"{word!r} is no name: lower-case letters and digits, with - between")
+                raise KindInvalid(f"kind {name!r}: {word!r} is no name: lower-case letters and digits, with - between")
+        for word, variant in variants.items():
+            if not isinstance(variant, Variant):
+                raise KindInvalid(f"variant {word!r} of kind {name!r} must be cover(...) or fit(...)")
         renditions = sum(len(variant.widths) * len(variant.formats) for variant in variants.values())
         if not 1 <= renditions <= MAX_RENDITIONS:
             raise KindInvalid(f"kind {name!r} has {renditions} renditions; 1 to {MAX_RENDITIONS} are possible")
@@ -81,9 +84,7 @@ class Kind:
         values = {
             "name": name,
             "variants": MappingProxyType(dict(variants)),
-            "accept": parse_formats(InputFormat, accept),
-            "max_bytes": parse_quantity(max_bytes, BYTE_UNITS),
-            "max_pixels": parse_quantity(max_pixels, PIXEL_UNITS),
+            **_parsed(name, accept, max_bytes, max_pixels),
             "max_frames": max_frames,
             "public": public,
             "keep_original": keep_original,
@@ -122,6 +123,18 @@ class Kinds(Mapping[str, Kind]):
 
     def __len__(self) -> int:
         return len(self._kinds)
+
+
+def _parsed(name: str, accept: Words, max_bytes: int | str, max_pixels: int | str) -> Mapping[str, object]:
+    """Return what may be written in several ways. Raises KindInvalid, which names the kind."""
+    try:
+        return {
+            "accept": parse_formats(InputFormat, accept),
+            "max_bytes": parse_quantity(max_bytes, BYTE_UNITS),
+            "max_pixels": parse_quantity(max_pixels, PIXEL_UNITS),
+        }
+    except KindInvalid as error:
+        raise KindInvalid(f"kind {name!r}: {error.reason}") from None
 
 
 def parse_quantity(value: int | str, units: Mapping[str, int]) -> int:

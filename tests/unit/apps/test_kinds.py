@@ -1,0 +1,45 @@
+"""The kinds file: errors name the file, the line and the kind."""
+
+from pathlib import Path
+
+import pytest
+
+from safelight.apps.kinds import load_kinds
+from safelight.domain.errors import KindInvalid
+
+HEAD = "from safelight import Kind, fit\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a = Kind('a', max_bytes='10XB', variants={'s': fit(9)})", 3, "kind 'a': '10XB'"),
+        ("a = Kind('a', accept='bmp', variants={'s': fit(9)})", 3, "kind 'a': formats"),
+        ("a = Kind('a', variants={'s': 9})", 3, "variant 's' of kind 'a' must be"),
+        ("\na = Kind('a', variants={'s': fit(0)})", 4, "a size of 0 px"),
+        ("def make():\n    return crop(1)\na = make()", 4, "NameError: name 'crop'"),
+        ("a = Kind('a', variants={", 3, "SyntaxError: '{' was never closed"),
+    ],
+)
+def test_what_goes_wrong_is_told_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    file = tmp_path / "images.py"
+    file.write_text(HEAD + text)
+
+    with pytest.raises(KindInvalid) as raised:
+        load_kinds(file)
+
+    assert raised.value.reason.startswith(f"{file}, line {line}: ")
+    assert words in raised.value.reason
+
+
+def test_two_kinds_of_one_name_are_told_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "images.py"
+    file.write_text(HEAD + "a = Kind('a', variants={'s': fit(9)})\nb = Kind('a', variants={'s': fit(9)})\n")
+
+    with pytest.raises(KindInvalid, match="two kinds named 'a'"):
+        load_kinds(file)
+
+
+def test_a_folder_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(KindInvalid, match="is a folder"):
+        load_kinds(tmp_path)
