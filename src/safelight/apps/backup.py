@@ -50,7 +50,7 @@ PRIVATE = 0o600
 
 
 class ArchiveNameInvalid(Exception):
-    """The name of a backup does not say which kind of archive it shall be."""
+    """Nothing can be backed up to a file of that name. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ async def write_backup(folder: Path, target: Path, *, clock: Clock, with_keyring
     """Write the archive to `target`, in place of any that is there, whole and durably or not at all.
 
     Raises DataNotReady, StorageFailed (also where the database is damaged), OSError, and ArchiveNameInvalid where the
-    name says no kind of archive.
+    name says no kind of archive, or its folder is missing.
     """
     mode = _mode(target)
     source, created_at = database_in(folder), clock.now()
@@ -109,6 +109,10 @@ async def write_backup(folder: Path, target: Path, *, clock: Clock, with_keyring
 
 
 def _mode(target: Path) -> Mode:
+    if not target.parent.is_dir():
+        raise ArchiveNameInvalid(
+            f"There is no folder {target.parent} for the backup. Make it: mkdir -p {target.parent}"
+        )
     for ending, mode in MODES.items():
         if target.name.endswith(ending):
             return mode

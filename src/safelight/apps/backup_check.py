@@ -87,9 +87,15 @@ def _sha256(content: IO[bytes]) -> str:
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    if not archive.is_file():
+        raise BackupDamaged(f"There is no file {archive}. Name an archive that safelight backup wrote")
     try:
         with tarfile.open(archive, "r:*") as tar:
             yield tar
+    except tarfile.ReadError as error:
+        raise BackupDamaged(
+            f"{archive} cannot be read as an archive. Name one that safelight backup wrote; if it is one, it is damaged"
+        ) from error
     except (tarfile.TarError, EOFError) as error:
         raise BackupDamaged(f"{archive} cannot be read: {error}") from error
 

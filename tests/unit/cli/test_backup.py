@@ -60,7 +60,22 @@ def test_what_is_no_archive_is_told_as_such(run: Run, data: Path, tmp_path: Path
     refused = run("backup", "--verify", tmp_path / "b.tar", "--data", _with_store(data))
 
     assert refused.exit_code == 1
-    assert "cannot be read" in refused.stderr
+    assert "cannot be read as an archive" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_missing_archive_is_told_as_such(run: Run, data: Path, tmp_path: Path) -> None:
+    refused = run("backup", "--verify", tmp_path / "b.tar", "--data", _with_store(data))
+
+    assert refused.exit_code == 1
+    assert f"There is no file {tmp_path / 'b.tar'}" in refused.stderr
+
+
+def test_a_missing_folder_is_named_with_what_makes_it(run: Run, data: Path, tmp_path: Path) -> None:
+    refused = run("backup", tmp_path / "backups/b.tar", "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"mkdir -p {tmp_path / 'backups'}" in refused.stderr
 
 
 def _with_store(data: Path) -> Path:
