@@ -1,0 +1,84 @@
+"""`safelight up`, where it cannot begin: what is wrong, and what to do instead."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+SOON_S = 30
+
+
+def test_a_port_that_is_taken_is_named_with_the_option_that_takes_another(run: Run, data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        refused = run("up", "--port", port, "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in refused.stderr
+    assert "--port" in refused.stderr
+
+
+@pytest.mark.parametrize(("name", "why"), [("file", "it is a file"), ("file/in/it", "a part of its path is a file")])
+def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "file").touch()
+
+    refused = run("up", "--port", 0, "--data", tmp_path / name)
+
+    assert refused.exit_code == 1
+    assert f"The data folder {tmp_path / name} cannot be used: {why}" in refused.stderr
+    assert "--data" in refused.stderr
+    assert "safelight doctor" in refused.stderr
+
+
+def test_a_damaged_database_sends_to_the_doctor(run: Run, data: Path) -> None:
+    (data / "safelight.db").write_bytes(b"no database" * 1000)
+
+    refused = run("up", "--port", 0, "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"safelight doctor --data {data}" in refused.stderr
+
+
+def test_a_name_that_is_no_setting_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SAFELIGHT_WEBHOOK_SECRT", "x")
+
+    refused = run("up", "--port", 0, "--data", tmp_path / "file")
+
+    assert "SAFELIGHT_WEBHOOK_SECRT is no setting" in refused.stderr
+    assert "SAFELIGHT_WEBHOOK_SECRET meant" in refused.stderr
+
+
+def test_every_bad_setting_is_told_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_WEBHOOK_SECRET", "mistyped-secret")
+    monkeypatch.setenv("SAFELIGHT_SLOTS", "0")
+
+    refused = run("up")
+
+    assert refused.exit_code == 2
+    assert "SAFELIGHT_SLOTS = '0'" in refused.stderr
+    assert "SAFELIGHT_WEBHOOK_SECRET: must be whsec_" in refused.stderr
+    assert "mistyped-secret" not in refused.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_server_well(data: Path, number: signal.Signals) -> None:
+    up = [sys.executable, "-m", "safelight", "up", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(up, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        assert process.stdout
+        first = process.stdout.readline()
+
+        process.send_signal(number)
+
+        _, errors = process.communicate(timeout=SOON_S)
+    assert "listens on http://127.0.0.1:" in first
+    assert process.returncode == 0
+    assert "Traceback" not in errors

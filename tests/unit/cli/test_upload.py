@@ -1,0 +1,32 @@
+"""`safelight upload`: what it refuses before anything is sent, and what it says of protected images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from safelight.testing.server import Server
+
+Run = Callable[..., Result]
+
+
+def test_what_is_no_address_is_told_with_the_option(run: Run, photo: Path) -> None:
+    refused = run("upload", photo, "--kind", "photo", "--key", "k", "--url", "foo")
+
+    assert refused.exit_code == 2
+    assert "--url" in refused.stderr
+    assert "http://" in refused.stderr
+
+
+@pytest.mark.parametrize(("kind", "tokens"), [("private-photo", 3), ("photo", 0)])
+def test_the_urls_of_a_protected_image_hold_its_token_and_it_is_told(
+    run: Run, photo: Path, start_server: Callable[..., Server], kind: str, tokens: int
+) -> None:
+    server = start_server("served", min_free_bytes="0")
+
+    done = run("upload", photo, "--kind", kind, "--key", server.key, "--url", server.url)
+
+    assert done.exit_code == 0
+    assert done.stdout.count("?read_token=") == tokens
+    assert ("hold a read token" in done.stdout) == bool(tokens)
