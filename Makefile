@@ -11,6 +11,9 @@ DEV    := $(VENV)/.dev
 # pip of the machine installs into the new environment, so that neither ensurepip nor an upgrade of pip is needed.
 PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
 
+# At a terminal, Ctrl-C goes to the program alone, which ends well; make would call it an error.
+ALONE  := if [ -t 0 ]; then set -m; fi;
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check openapi docs lock clean
 
@@ -33,10 +36,10 @@ $(DEV): requirements/dev.txt $(APP)
 	@touch $@
 
 demo: $(APP)
-	@ONCE=$(ONCE) $(BIN)/safelight demo $(if $(PHOTO),"$(PHOTO)")
+	@$(ALONE) ONCE=$(ONCE) $(BIN)/safelight demo $(if $(PHOTO),"$(PHOTO)"); exit $$?
 
 up: $(APP)
-	@$(BIN)/safelight up $(ARGS)
+	@$(ALONE) $(BIN)/safelight up $(ARGS); exit $$?
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

@@ -5,7 +5,9 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from safelight.cli.stopped import INTERRUPTED, TERMINATED, say_stopped
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+"""What shells expect of a program that a signal ended."""
 
 
 def main() -> None:
@@ -16,10 +18,18 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        say_stopped()
-        sys.exit(INTERRUPTED)
+        _stop(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
+            _stop(INTERRUPTED)
+        raise
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    say_stopped()
-    sys.exit(TERMINATED)
+    _stop(TERMINATED)
+
+
+def _stop(status: int) -> NoReturn:
+    """End, and say so on a line of its own: the terminal has written ^C."""
+    sys.stderr.write("\nStopped.\n")
+    sys.exit(status)

@@ -9,8 +9,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from safelight.cli.stopped import INTERRUPTED, say_stopped
-
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
@@ -33,14 +31,6 @@ class LazyGroup(TyperGroup):
         """Return the command that is to run, whole."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name, self.table[name]) if name else command, rest
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command. Ctrl-C ends it quietly."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say_stopped()
-            raise typer.Exit(INTERRUPTED) from None
 
 
 def load(name: str, lazy: Lazy) -> Any:
