@@ -65,11 +65,11 @@ class Snapshot(Protocol):
         ...
 
     async def renditions_of(
-        self, image_ids: Collection[ImageId], *, retired_after: datetime | None = None
+        self, image_ids: Collection[ImageId], *, retired_since: datetime | None = None
     ) -> Mapping[ImageId, Sequence[Rendition]]:
         """Return the same for several images at once; an image without any is left out.
 
-        Retired ones are not returned; with `retired_after`, those are that were retired later than that.
+        Retired ones are not returned; with `retired_since`, those are that were retired then or later.
         """
         ...
 

@@ -66,7 +66,7 @@ async def _orphans(some: Collection[StoredObject], records: Records, before: dat
     owners = {key: image_id for key in old if (image_id := keys.image_of(key)) is not None}
     async with records.reading() as snapshot:
         images = await snapshot.images(set(owners.values()))
-        renditions = await snapshot.renditions_of(set(owners.values()), retired_after=before)
+        renditions = await snapshot.renditions_of(set(owners.values()), retired_since=before)
     return [
         old[key]
         for key, image_id in owners.items()

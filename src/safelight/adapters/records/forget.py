@@ -23,6 +23,8 @@ async def forget_purged(execute: Execute, before: datetime, *, limit: int) -> in
     owed = exists().where(delivery.c.image_id == image.c.id, IS_UNSETTLED)
     old = select(image.c.id).where(image.c.purged_at < before, ~owed).order_by(image.c.purged_at)
     ids = [row.id for row in (await execute(old.limit(limit))).all()]
+    if not ids:
+        return 0
     for table, column in ((rendition, rendition.c.image_id), (delivery, delivery.c.image_id)):
         await execute(delete(table).where(column.in_(ids)))
     return await _delete(execute, delete(image).where(image.c.id.in_(ids)))

@@ -65,10 +65,10 @@ class SqlSnapshot:
         return (await self.renditions_of([image_id])).get(image_id, [])
 
     async def renditions_of(
-        self, image_ids: Collection[ImageId], *, retired_after: datetime | None = None
+        self, image_ids: Collection[ImageId], *, retired_since: datetime | None = None
     ) -> Mapping[ImageId, Sequence[Rendition]]:
-        """Return the same for several images; with `retired_after`, what was retired later than that as well."""
-        counts = IS_SHOWN if retired_after is None else IS_SHOWN | (rendition.c.retired_at > retired_after)
+        """Return the same for several images; with `retired_since`, what was retired since then as well."""
+        counts = IS_SHOWN if retired_since is None else IS_SHOWN | (rendition.c.retired_at >= retired_since)
         found: dict[ImageId, list[Rendition]] = defaultdict(list)
         for some in _portions(image_ids):
             query = select(rendition).where(rendition.c.image_id.in_(some), counts).order_by(*rendition.primary_key)

@@ -22,6 +22,9 @@ PROMPT_S = 1.0
 
 MOMENT = timedelta(milliseconds=50)
 
+ROUNDS = 6
+"""Often enough for what piles up, or stops after the first or second time, to show."""
+
 
 def image(number: int) -> ImageId:
     """Return the id of an image."""
@@ -187,13 +190,39 @@ class JobsContract:
         log = Log()
 
         async def handler(job: Job) -> None:
-            if len(log.begun) < 3:
-                await jobs.enqueue(job, run_at=clock.now() + MOMENT * (1 + len(log.begun)))
+            if len(log.begun) < ROUNDS:
+                await jobs.enqueue(job, run_at=clock.advance(MOMENT))
             await log(job)
 
         await jobs.enqueue(PROCESS)
         async with running(jobs, handler):
-            await log.until_begun(PROCESS, PROCESS, PROCESS, PROCESS)
+            await log.until_begun(PROCESS, *[PROCESS] * ROUNDS)
+
+    async def test_a_job_is_queued_once_for_now_and_once_for_a_time_however_often_it_is_asked_for(
+        self, jobs: Jobs, clock: FrozenClock
+    ) -> None:
+        """Reconcile asks for it at every look."""
+        later = clock.now() + timedelta(hours=1)
+
+        for _ in range(ROUNDS):
+            await jobs.enqueue(PROCESS, run_at=later)
+            await jobs.enqueue(PROCESS)
+
+        assert await jobs.depth() == 2
+
+    async def test_a_running_job_that_has_asked_for_its_next_try_is_not_queued_for_now(
+        self, jobs: Jobs, clock: FrozenClock
+    ) -> None:
+        log = Log(stays=frozenset({PROCESS}))
+        await jobs.enqueue(PROCESS)
+
+        async with running(jobs, log):
+            await log.until_begun(PROCESS)
+            await jobs.enqueue(PROCESS, run_at=clock.now() + timedelta(hours=1))
+            for _ in range(ROUNDS):
+                await jobs.enqueue(PROCESS)
+
+            assert await jobs.depth() == 1
 
     async def test_no_more_renderings_run_at_once_than_allowed(self, jobs: Jobs) -> None:
         renderings: list[Job] = [ProcessImage(image(1)), ReprocessImage(image(2)), ProcessImage(image(3))]

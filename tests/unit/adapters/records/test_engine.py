@@ -164,11 +164,14 @@ async def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
     assert names_in(tmp_path) == set()
 
 
-async def test_our_own_mistakes_are_no_failure_of_the_storage(records: SqlRecords) -> None:
+async def test_our_own_mistakes_are_no_failure_of_the_storage_and_tell_no_names(records: SqlRecords) -> None:
     await add(records, 1)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError) as broken:
         await add(records, 1)
+
+    assert new_image(1).filename not in str(broken.value)
+    assert str(new_image(1).owner) not in str(broken.value)
 
 
 async def test_a_locked_database_is_the_storages_failure(database: Path) -> None:

@@ -39,6 +39,13 @@ WORK: dict[str, Work] = {
     "awaiting_work": lambda tx: tx.awaiting_work(NOW, limit=10),
     "awaiting_work abandoned": lambda tx: tx.awaiting_work(NOW, limit=10, abandoned=True),
     "unconfirmed": lambda tx: tx.unconfirmed(NOW, limit=10),
+    "awaiting_reprocess": lambda tx: tx.awaiting_reprocess(NOW, limit=10),
+    "renditions_of retired": lambda tx: tx.renditions_of(MANY, retired_since=NOW),
+    "retire_renditions": lambda tx: tx.retire_renditions(IMAGE, [rendition(IMAGE), rendition(IMAGE, "card")], at=NOW),
+    "settle_reprocess": lambda tx: tx.settle_reprocess(IMAGE, wanted_at=NOW),
+    "forget_retired": lambda tx: tx.forget_retired(NOW, limit=10),
+    "forget_purged": lambda tx: tx.forget_purged(NOW, limit=10),
+    "forget_audit": lambda tx: tx.forget_audit(NOW, limit=10),
     "unpurged": lambda tx: tx.unpurged(NOW, limit=10),
     "delivery": lambda tx: tx.delivery(DeliveryId("1" * 32)),
     "unsettled_deliveries": lambda tx: tx.unsettled_deliveries(NOW, limit=10),
@@ -112,3 +119,20 @@ async def test_an_unserved_query_would_be_seen(connection: AsyncConnection) -> N
     rows = await connection.execute(text("EXPLAIN QUERY PLAN SELECT * FROM image WHERE filename = 'x' ORDER BY color"))
 
     assert [row.detail for row in rows] == ["SCAN image", "USE TEMP B-TREE FOR ORDER BY"]
+
+
+async def test_however_many_ids_no_query_has_more_parameters_than_sqlite_takes(connection: AsyncConnection) -> None:
+    sent: list[int] = []
+
+    def listen(_connection: object, _cursor: object, _statement: str, parameters: Sequence[Any], *_: object) -> None:
+        sent.append(len(parameters))
+
+    event.listen(connection.sync_connection, "before_cursor_execute", listen)
+    tx = SqlTransaction(connection, AfterCommit(RecordingJobs()))
+    ids = [ImageId(f"{number:032x}") for number in range(40_000)]
+    await tx.images(ids)
+    await tx.renditions_of(ids)
+    event.remove(connection.sync_connection, "before_cursor_execute", listen)
+
+    assert sum(sent) >= 2 * len(ids)
+    assert max(sent) <= 32_766
