@@ -113,8 +113,8 @@ async def _forget(world: World) -> None:
 
 async def _sweep(world: World) -> None:
     settings = world.settings
+    grace = max(settings.orphan_grace, settings.body_timeout)
     signed = 2 * settings.download_bucket + REDIRECT_MAX_AGE
-    grace = max(settings.orphan_grace, settings.body_timeout, signed)
     with world.metrics.step("sweep"):
         await sweep_orphans(
             records=world.records,
@@ -122,6 +122,7 @@ async def _sweep(world: World) -> None:
             clock=world.clock,
             grace=grace,
             batch=settings.upkeep_batch,
+            retired_for=max(grace, signed),
         )
 
 

@@ -1,7 +1,7 @@
 """Sweep: remove objects that no record asks for, and what was retired long enough ago."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from safelight.domain import keys
 from safelight.domain.errors import ObjectMissing, StorageFailed
@@ -10,20 +10,31 @@ from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
 
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything was retired: what is noted as such is asked for until that is forgotten."""
 
-async def sweep_orphans(*, records: Records, objects: ObjectStore, clock: Clock, grace: timedelta, batch: int) -> int:
+
+async def sweep_orphans(
+    *,
+    records: Records,
+    objects: ObjectStore,
+    clock: Clock,
+    grace: timedelta,
+    batch: int,
+    retired_for: timedelta | None = None,
+) -> int:
     """Remove orphans and return how many there were. Objects younger than `grace` are left: their record may come.
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
-    is not named as we name objects is not ours, and stays. A rendition that was retired stays for `grace`: as long as
-    pages, caches and signed URLs may lead to it.
+    is not named as we name objects is not ours, and stays. A rendition that was retired stays for `retired_for` (by
+    default as long as `grace`), because pages, caches and signed URLs may lead to it.
 
     Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
     """
     removed, failures = 0, list[StorageFailed]()
-    before = clock.now() - grace
-    await _forget_retired(records, before, batch)
-    async for orphan in find_orphans(records=records, objects=objects, before=before, batch=batch):
+    now = clock.now()
+    await _forget_retired(records, now - (grace if retired_for is None else retired_for), batch)
+    async for orphan in find_orphans(records=records, objects=objects, before=now - grace, batch=batch):
         try:
             removed += await _remove(orphan, objects)
         except StorageFailed as error:
@@ -54,7 +65,7 @@ async def _remove(orphan: StoredObject, objects: ObjectStore) -> bool:
 async def find_orphans(
     *, records: Records, objects: ObjectStore, before: datetime, batch: int
 ) -> AsyncIterator[StoredObject]:
-    """Yield the objects written before that moment that no record asks for, or asked for then. Changes nothing."""
+    """Yield the objects written before that moment that no record asks for. Changes nothing."""
     for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
         async for some in _batches(objects.list(prefix), batch):
             for orphan in await _orphans(some, records, before):
@@ -66,7 +77,7 @@ async def _orphans(some: Collection[StoredObject], records: Records, before: dat
     owners = {key: image_id for key in old if (image_id := keys.image_of(key)) is not None}
     async with records.reading() as snapshot:
         images = await snapshot.images(set(owners.values()))
-        renditions = await snapshot.renditions_of(set(owners.values()), retired_since=before)
+        renditions = await snapshot.renditions_of(set(owners.values()), retired_since=EVER)
     return [
         old[key]
         for key, image_id in owners.items()

@@ -100,6 +100,24 @@ async def test_incoming_bytes_stay_as_long_as_their_url_could_write_them_anew(st
     assert keys.incoming_of(image) in await stage.keys()
 
 
+async def test_a_retired_rendition_stays_for_a_time_of_its_own(stage: Any):
+    """URLs may lead to it for longer than an orphan is left; nothing else waits for that."""
+    image = await image_with_all(stage, State.READY)
+    retired = rendition(image.id, "known")
+    async with stage.records.transaction() as tx:
+        await tx.retire_renditions(image.id, [retired], at=stage.clock.now())
+    kept = []
+
+    for waited in (UPLOAD_TTL + GRACE + A_MOMENT, 2 * GRACE):
+        stage.clock.advance(waited)
+        await sweep_orphans(
+            records=stage.records, objects=stage.objects, clock=stage.clock, grace=GRACE, batch=2, retired_for=2 * GRACE
+        )
+        kept.append(names(await stage.keys()))
+
+    assert kept == [{"known"}, set()]
+
+
 async def test_objects_without_a_record_are_removed(stage: Any):
     created = stage.clock.now()
     for key in (
