@@ -49,7 +49,8 @@ check: $(DEV)
 	$(BIN)/codespell
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/journey/test_kill.py
+	$(BIN)/pytest tests/journey/test_kill.py
 
 openapi: $(APP) ## write openapi.json anew
 	@$(BIN)/python -c 'import sys; from safelight.apps.api import openapi_json; sys.stdout.buffer.write(openapi_json())' > openapi.json
