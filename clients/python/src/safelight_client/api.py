@@ -1,8 +1,8 @@
 """The calls of Safelight's HTTP API, one conversation each.
 
 All of them may be repeated: reading changes nothing, and CONFIRM and DELETE change nothing the second time. POSTs carry
-an `Idempotency-Key`, the same on every try, for servers that honour it; where one does not, a lost answer to REQUEST may
-leave a second record, which expires by itself.
+an `Idempotency-Key`, the same on every try, for servers that honour it; where one does not, a lost answer to REQUEST
+may leave a second record, which expires by itself.
 """
 
 import json
