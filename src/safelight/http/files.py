@@ -16,7 +16,7 @@ from safelight.http.asgi import Receive, Scope, Send, answer, encode, header, qu
 from safelight.http.conditional import http_date, not_modified, range_applies
 from safelight.http.cors import ANYONE, origin_headers
 from safelight.http.disposition import disposition
-from safelight.http.problems import http_problem
+from safelight.http.problems import wrong_method
 from safelight.http.ranges import ByteRange, parse_range
 from safelight.http.request_id import request_id_of
 from safelight.ports.clock import Clock
@@ -67,10 +67,7 @@ class Files:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - a GET has no body
         """Deliver one object."""
         if scope["method"] not in {"GET", "HEAD"}:
-            request_id = request_id_of(scope)
-            refusal = http_problem(
-                405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS}, request_id=request_id
-            )
+            refusal = wrong_method(METHODS, request_id=request_id_of(scope))
             await answer(send, refusal.status, refusal.headers, refusal.body)
             return
         wanted = self._wanted(scope)

@@ -111,6 +111,11 @@ def http_problem(
     return Problem(status, fixed | retry | dict(headers or {}), json.dumps(document).encode())
 
 
+def wrong_method(allowed: str, *, request_id: str | None) -> Problem:
+    """Return the answer to a method other than those `allowed`, which are separated by commas."""
+    return http_problem(405, detail=f"Use one of: {allowed}.", headers={"allow": allowed}, request_id=request_id)
+
+
 def _headers_of(error: SafelightError) -> dict[str, str]:
     match error:
         case errors.NotAuthenticated():

@@ -21,7 +21,7 @@ from safelight.http import multipart
 from safelight.http.asgi import Receive, Scope, Send, answer, content_length, header, url_token
 from safelight.http.body import Pace, paced
 from safelight.http.cors import origin_headers, preflight_headers
-from safelight.http.problems import http_problem
+from safelight.http.problems import wrong_method
 from safelight.http.request_id import request_id_of
 from safelight.journey.upload import upload_image
 from safelight.ports.clock import Clock
@@ -52,10 +52,7 @@ class Uploads:
             case "OPTIONS":
                 await answer(send, 204, preflight_headers(scope, self._allowed_origins, methods="PUT, POST"))
             case _:
-                request_id = request_id_of(scope)
-                refusal = http_problem(
-                    405, detail=f"Use one of: {METHODS}.", headers={"allow": METHODS}, request_id=request_id
-                )
+                refusal = wrong_method(METHODS, request_id=request_id_of(scope))
                 await answer(send, refusal.status, refusal.headers, refusal.body)
 
     async def _put(self, scope: Scope, receive: Receive, send: Send) -> None:
