@@ -55,6 +55,7 @@ def _words(value: object) -> object:
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 
 
@@ -104,6 +105,46 @@ class Settings(BaseSettings):
     )
     max_waiters: int = Field(1000, ge=1, description="Long polls and event streams at once")
 
+    max_urls: int = Field(200, ge=1, le=1000, description="Images in one call of POST /v1/urls")
+    lazy_wait: Seconds = Field(
+        timedelta(seconds=10), description="How long a reader waits for a lazy variant before it is told to come back"
+    )
+    idempotency_retention: Seconds = Field(
+        timedelta(days=1), description="How long the answer to a POST is kept for its Idempotency-Key"
+    )
+
+    # Users
+    jwt_secret: SecretStr | None = Field(
+        None, description="Secret of your application's JWTs (HS256), 32 bytes or more; none are taken by default"
+    )
+    jwt_jwks_url: Url | None = Field(
+        None, description="Where the public keys of your users' JWTs are (a JWKS), in place of a secret"
+    )
+    jwt_algorithms: Words = Field(
+        (), description="Algorithms of the JWTs, and no others: HS256 with a secret, else RS256, ES256 or EdDSA"
+    )
+    jwt_issuer: str | None = Field(None, description="The `iss` that JWTs must have; needed with a JWKS")
+    jwt_audience: str | None = Field(None, description="The `aud` that JWTs must have; needed with a JWKS")
+    jwt_leeway: Leeway = Field(timedelta(seconds=30), description="How far clocks may be apart where a JWT ends")
+    jwt_jwks_ttl: Seconds = Field(timedelta(minutes=5), description="How long the keys of the JWKS are believed")
+    rules_timeout: Seconds = Field(
+        timedelta(seconds=2), description="Time for the application to answer rules=Webhook(...); then it is a refusal"
+    )
+
+    # Limits
+    owner_requests_per_minute: int = Field(120, ge=1, description="Uploads that one owner may request in a minute")
+    owner_open_uploads: int = Field(100, ge=1, description="Uploads of one owner that are open at once")
+    owner_images: int = Field(10_000, ge=1, description="Images that one owner may have")
+    owner_bytes: int = Field(20_000_000_000, ge=1, description="Bytes that the files of one owner may have, as sent")
+    address_calls_per_minute: int = Field(
+        600, ge=1, description="Calls of the API from one address, without an API key, in a minute"
+    )
+    address_bad_keys_per_minute: int = Field(
+        30, ge=1, description="Calls from one address with an API key that does not exist, in a minute"
+    )
+    address_downloads_per_minute: int = Field(6000, ge=1, description="Images fetched from one address in a minute")
+    token_downloads_per_minute: int = Field(600, ge=1, description="Images fetched with one read token in a minute")
+
     # Connections
     header_timeout: Seconds = Field(timedelta(seconds=10), description="Time for a request's headers to come")
     max_header_bytes: int = Field(32_768, ge=4096, description="Largest request head")
@@ -137,6 +178,11 @@ class Settings(BaseSettings):
     )
     retry_max: Seconds = Field(timedelta(minutes=10), description="Longest wait between two tries")
 
+    scanner_down: Literal["wait", "accept"] = Field(
+        "wait", description="What becomes of a file while its scanner gives no answer: it waits, or is taken unscanned"
+    )
+    scan_timeout: Seconds = Field(timedelta(seconds=60), description="Time for one file in the scanner")
+
     # Upkeep
     reconcile_every: Seconds = Field(timedelta(seconds=30), description="Time between two looks for what was lost")
     sweep_every: Seconds = Field(timedelta(minutes=15), description="Time between two sweeps for orphaned objects")
@@ -146,6 +192,9 @@ class Settings(BaseSettings):
         timedelta(days=30), description="How long the record of an image stays after its bytes are gone"
     )
     audit_retention: Seconds = Field(timedelta(days=365), description="How long the audit log is kept")
+    audit_flush_every: Seconds = Field(
+        timedelta(seconds=1), description="Views and refusals are written to the audit log together, this often"
+    )
 
     # Webhooks
     webhook_private: bool = Field(
@@ -195,6 +244,8 @@ class Settings(BaseSettings):
 GROUPS: Mapping[str, str] = {
     "data": "Where things are",
     "upload_ttl": "Requests",
+    "jwt_secret": "Users",
+    "owner_requests_per_minute": "Limits",
     "header_timeout": "Connections",
     "min_free_bytes": "Storage",
     "slots": "Work",

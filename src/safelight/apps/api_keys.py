@@ -33,7 +33,7 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
                 "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
             )
         await _keep(*named, FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock)
-        await _see_that_it_opens(*named, records=world.records)
+        await _see_that_it_opens(*named, records=world.records, clock=world.clock)
         return None
     async with world.records.reading() as snapshot:
         if await snapshot.api_keys():
@@ -41,12 +41,12 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
     return await create_key(FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock, ids=world.ids)
 
 
-async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records) -> None:
+async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records, clock: Clock) -> None:
     async with records.reading() as snapshot:
         key = await snapshot.api_key(key_id)
     if key is not None and key.revoked_at is not None:
         raise KeyInvalid(f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} was revoked. Give one with another id, or none")
-    if key is None or not api_keys.opens(key, secret):
+    if key is None or not api_keys.opens(key, secret, now=clock.now()):
         raise KeyInvalid(
             f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} exists with another secret. Give that one, or a key with another id"
         )

@@ -13,9 +13,17 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
-from safelight.settings import GROUPS, Seconds, Settings, Url, Words, names
+from safelight.settings import GROUPS, Leeway, Seconds, Settings, Url, Words, names
 
-TYPES = ((Path, "path"), (Url, "URL"), (Seconds, "seconds"), (Words, "words"), (SecretStr, "secret"), (str, "text"))
+TYPES = (
+    (Path, "path"),
+    (Url, "URL"),
+    (Seconds, "seconds"),
+    (Leeway, "seconds"),
+    (Words, "words"),
+    (SecretStr, "secret"),
+    (str, "text"),
+)
 
 NONE = "-"
 

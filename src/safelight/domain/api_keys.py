@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from datetime import datetime
 
 from safelight.domain.who import ApiKey, ApiKeyId
 
@@ -26,6 +27,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def opens(key: ApiKey, secret: str) -> bool:
-    """Whether this is the secret of a key that is not revoked."""
-    return key.revoked_at is None and hmac.compare_digest(key.secret_sha256, digest(secret))
+def opens(key: ApiKey, secret: str, *, now: datetime) -> bool:
+    """Whether this is the secret of a key that is neither revoked nor past its end."""
+    valid = key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+    return hmac.compare_digest(key.secret_sha256, digest(secret)) and valid

@@ -2,15 +2,18 @@
 
     SafelightError
     +-- Refused                 the caller asked for what cannot be; nothing was changed
-    |   +-- NotAuthenticated  NotAllowed  TokenInvalid  TokenExpired
+    |   +-- NotAuthenticated  NotAllowed  TokenInvalid  TokenExpired  TokenSpent  OwnerBlocked
+    |   +-- TooManyRequests  TooManyOpenUploads  QuotaExceeded
+    |   +-- IdempotencyKeyReused  IdempotencyInProgress
     |   +-- UnknownKind  UnknownVariant  ImageNotFound  ImageGone  ImageNotReady  WrongState
     |   +-- EmptyFile  TooLarge  TypeNotAccepted  UnsupportedTransport  RequestInvalid  RequestTooLarge
+    |   +-- RecordFull  KindDiffers
     |   +-- NothingUploaded  SizeDiffers  TooManyAttempts
     |   +-- AlreadyWritten  BodyTooLong  BodyTooShort  ChecksumDiffers  UploadTooSlow  RangeNotSatisfiable
     |   +-- DiskFull
     +-- ImageRejected           the file's fault: the image ends as `rejected`, with a reason
     +-- Ours                    our fault: retried, then shown to the operator
-    |   +-- ObjectMissing  ObjectChanged  StorageFailed  RenderingFailed  DeliveryFailed  Busy
+    |   +-- ObjectMissing  ObjectChanged  StorageFailed  RenderingFailed  ScannerFailed  DeliveryFailed  Busy
     +-- KindInvalid             a declaration that makes no sense; found when the kinds file is loaded
 
 A leaf has a stable `code`, says whether trying again can help, and carries its facts as attributes. Its text says what
@@ -63,6 +66,67 @@ class TokenInvalid(Refused):
 class TokenExpired(Refused):
     code = "token_expired"
     text = "This signed URL has expired. Ask for a new one."
+
+
+@dataclass(eq=False)
+class TokenSpent(Refused):
+    code = "token_spent"
+    text = "The write token of image {image_id!r} ended when the image became {state}. Go on with its read token."
+    image_id: str
+    state: str
+
+
+@dataclass(eq=False)
+class OwnerBlocked(Refused):
+    code = "owner_blocked"
+    text = "Uploads of this owner are blocked. Ask whoever runs the application; what was uploaded is kept."
+
+
+@dataclass(eq=False)
+class TooManyRequests(Refused):
+    """At most `allowed` calls in `window_seconds`; there are more in `retry_after` seconds. `policy` says whose."""
+
+    code = "too_many_requests"
+    retryable = True
+    text = "At most {allowed:,} calls in {window_seconds} seconds are taken. Try again in {retry_after} seconds."
+    policy: str
+    allowed: int
+    window_seconds: int
+    retry_after: int
+
+
+@dataclass(eq=False)
+class TooManyOpenUploads(Refused):
+    code = "too_many_open_uploads"
+    retryable = True
+    text = "{used:,} uploads are open; at most {allowed:,} may be. Finish or cancel one, or wait until it expires."
+    used: int
+    allowed: int
+
+
+@dataclass(eq=False)
+class QuotaExceeded(Refused):
+    """`what` is counted in: bytes or images."""
+
+    code = "quota_exceeded"
+    text = "{used:,} of {allowed:,} {what} are used, and this upload needs {wanted:,} more. Delete images first."
+    what: str
+    used: int
+    wanted: int
+    allowed: int
+
+
+@dataclass(eq=False)
+class IdempotencyKeyReused(Refused):
+    code = "idempotency_key_reused"
+    text = "This Idempotency-Key was used for another request. Send this one with a new key."
+
+
+@dataclass(eq=False)
+class IdempotencyInProgress(Refused):
+    code = "idempotency_in_progress"
+    retryable = True
+    text = "A request with this Idempotency-Key is being answered. Ask again in a moment, with the same key."
 
 
 @dataclass(eq=False)
@@ -161,6 +225,23 @@ class RequestTooLarge(Refused):
 
 
 @dataclass(eq=False)
+class RecordFull(Refused):
+    code = "record_full"
+    text = "This record has {allowed:,} images of kind {kind!r}, and may have no more. Delete one first."
+    kind: str
+    allowed: int
+
+
+@dataclass(eq=False)
+class KindDiffers(Refused):
+    code = "kind_differs"
+    text = "Image {image_id!r} is of kind {actual!r} and cannot be attached as {wanted!r}. Upload one of that kind."
+    image_id: str
+    actual: str
+    wanted: str
+
+
+@dataclass(eq=False)
 class NothingUploaded(Refused):
     code = "nothing_uploaded"
     retryable = True
@@ -245,6 +326,8 @@ class Reason(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_MANY_FRAMES = "too_many_frames"
     UNPROCESSABLE = "unprocessable"
+    INFECTED = "infected"
+    REVIEWED = "rejected_in_review"
 
 
 SENTENCES = {
@@ -256,6 +339,8 @@ SENTENCES = {
     Reason.TOO_MANY_PIXELS: "This image has too many pixels. Please choose a smaller one.",
     Reason.TOO_MANY_FRAMES: "This animation has too many frames. Please choose a shorter one.",
     Reason.UNPROCESSABLE: "This image could not be read within safe limits. Please choose another one.",
+    Reason.INFECTED: "A scanner found something harmful in this file. Please choose another one.",
+    Reason.REVIEWED: "This image was looked at and not accepted. Please choose another one.",
 }
 """What the end user reads."""
 
@@ -307,6 +392,13 @@ class RenderingFailed(Ours):
 
     code = "rendering_failed"
     text = "The sandbox failed: {reason}. Run `safelight doctor`."
+    reason: str
+
+
+@dataclass(eq=False)
+class ScannerFailed(Ours):
+    code = "scanner_failed"
+    text = "The scanner gave no answer: {reason}. See that it runs and can be reached."
     reason: str
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from safelight.domain.image import ImageId, State
+from safelight.domain.image import Image, ImageId, NewImage, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import Who
 
@@ -14,6 +14,7 @@ class WebhookEvent(StrEnum):
     """What the application is told."""
 
     READY = "image.ready"
+    HELD = "image.held"
     REJECTED = "image.rejected"
     FAILED = "image.failed"
     DELETED = "image.deleted"
@@ -21,6 +22,7 @@ class WebhookEvent(StrEnum):
 
 TOLD = {
     State.READY: WebhookEvent.READY,
+    State.HELD: WebhookEvent.HELD,
     State.REJECTED: WebhookEvent.REJECTED,
     State.FAILED: WebhookEvent.FAILED,
     State.DELETED: WebhookEvent.DELETED,
@@ -36,18 +38,40 @@ class Action(StrEnum):
     CONFIRMED = "image.confirmed"
     EXPIRED = "image.expired"
     READY = "image.ready"
+    HELD = "image.held"
+    REVIEWED = "image.reviewed"
     REJECTED = "image.rejected"
     FAILED = "image.failed"
     REPROCESSED = "image.reprocessed"
+    ATTACHED = "image.attached"
+    PUBLISHED = "image.published"
+    PROTECTED = "image.protected"
+    CHECKED = "image.checked"
+    VIEWED = "image.viewed"
+    LISTED = "image.listed"
+    TOKENS_GIVEN = "image.tokens_given"
+    TOKENS_REVOKED = "image.tokens_revoked"
     DELETED = "image.deleted"
     PURGED = "image.purged"
+    RECORD_READ = "record.read"
+    RECORD_DELETED = "record.deleted"
+    OWNER_READ = "owner.read"
+    OWNER_BLOCKED = "owner.blocked"
+    OWNER_UNBLOCKED = "owner.unblocked"
+    OWNER_ERASED = "owner.erased"
     KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
+    SIGNING_KEY_ROTATED = "signing_key.rotated"
+    SIGNING_KEY_RETIRED = "signing_key.retired"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One decision: who did what to which image, from where, and how it ended. Holds no token and no file name."""
+    """One decision: who did what to which image, from where, and how it ended. Holds no token and no file name.
+
+    `owner` is whose image it was; `target` what else it was about, such as `record:user/42` or `key:...`.
+    """
 
     at: datetime
     action: Action
@@ -56,6 +80,8 @@ class AuditEvent:
     result: str = "ok"
     address: str | None = None
     request_id: str | None = None
+    owner: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +92,29 @@ class Origin:
     address: str | None = None
     request_id: str | None = None
 
-    def event(self, action: Action, *, at: datetime, image_id: ImageId | None = None, result: str = "ok") -> AuditEvent:
-        """Return what the audit log keeps of a decision for this caller."""
-        return AuditEvent(at, action, self.who.name, image_id, result, self.address, self.request_id)
+    def event(
+        self,
+        action: Action,
+        *,
+        at: datetime,
+        image: Image | NewImage | None = None,
+        image_id: ImageId | None = None,
+        owner: str | None = None,
+        target: str | None = None,
+        result: str = "ok",
+    ) -> AuditEvent:
+        """Return what the audit log keeps of a decision for this caller. `image` says id and owner at once."""
+        return AuditEvent(
+            at,
+            action,
+            self.who.name,
+            image.id if image else image_id,
+            result,
+            self.address,
+            self.request_id,
+            image.owner if image else owner,
+            target,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,9 @@ GONE = frozenset({State.EXPIRED, State.DELETED})
 SHOWN = frozenset({State.UPLOADED, State.PROCESSING, State.READY, State.FAILED})
 """States in which a stored rendition may be read. (Uploaded and failed: a retry keeps what is stored.)"""
 
+HOLDING = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.READY, State.FAILED})
+"""States in which an image counts towards its owner's quota, and takes a place of its record."""
+
 BYTES_NEEDED = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.FAILED})
 """States whose incoming bytes must not be swept away."""
 
@@ -93,6 +96,8 @@ class NewImage:
     checksum: Checksum | None
     created_at: datetime
     expires_at: datetime
+    hidden: bool = False
+    """Not to be shown until the application has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,17 @@ class Image:
     """Since when it is owed to render a ready image again, as its kind is declared now; ends with that."""
     reprocess_tries: int = 0
     """How often that was begun."""
+    hidden: bool = False
+    """Not to be shown until the application has said so: REVIEW ends it."""
+    attached_at: datetime | None = None
+    """When it was attached to what it is attached to: where there is place for one, the later one stays."""
+    position: int = 0
+    """Its place among the images of its record and kind, ascending."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether what is stored of it may be read."""
+        return self.state in SHOWN and not self.hidden
 
 
 @dataclass(frozen=True, slots=True)

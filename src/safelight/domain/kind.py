@@ -6,18 +6,15 @@ A declaration is checked when it is written; a kind is closed by default.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from safelight.domain.errors import KindInvalid, UnknownKind
 from safelight.domain.formats import DECLARED, UNTYPED, InputFormat, Words, media_type, parse_formats
-from safelight.domain.image import Attachment
+from safelight.domain.hooks import ClamAV, Scan, UploadRule, ViewRule, Webhook
 from safelight.domain.variant import Variant
-from safelight.domain.who import Who
-
-Rule = Callable[[Who, Attachment | None], bool | Awaitable[bool]]
-"""Decides whether a caller may upload for a target. It may be a coroutine function."""
 
 MAX_RENDITIONS = 64
 """Renditions of one image at the most: each is an open file in the sandbox."""
@@ -41,8 +38,15 @@ class Kind:
     `accept`: words out of jpeg png webp gif avif tiff heic. `max_bytes`: "10MB" or a number. `max_pixels`: "50MP" or a
     number, width x height read from the header. `max_frames`: of an animation, of which only the first is decoded.
     `public`: renditions have direct URLs that need no token. `variants`: name to `cover(...)` or `fit(...)`.
-    `may_upload(who, target)`: whether a caller other than the application's own API key may upload; nobody by default.
     `keep_original`: keep the verified file, privately; without it nothing can be rendered again.
+
+    Who may, besides the application's own API keys: `may_upload(who, target)` says which users may upload, none by
+    default; `may_view(who, image)` which users besides the owner may see an image that is not public, none by default.
+    Or `rules=Webhook(url)` asks the application both.
+
+    `one_per_record`: a record of the application has one image of this kind, and a new one takes the place of the old
+    as soon as it is ready; `at_most`: it has so many. `review="before"`: nobody sees an image before the application
+    has said so. `scan`: ClamAV(...) or a coroutine function that reads the file and says whether it is clean.
 
     Raises KindInvalid.
     """
@@ -55,7 +59,13 @@ class Kind:
     max_frames: int
     public: bool
     keep_original: bool
-    may_upload: Rule | None = field(compare=False)
+    may_upload: UploadRule | None = field(compare=False)
+    may_view: ViewRule | None = field(compare=False)
+    rules: Webhook | None
+    one_per_record: bool
+    at_most: int | None
+    review: Literal["before"] | None
+    scan: ClamAV | Scan | None = field(compare=False)
 
     def __init__(  # noqa: PLR0913 - a declaration has as many words as there are things to declare
         self,
@@ -68,19 +78,21 @@ class Kind:
         max_frames: int = DEFAULT_MAX_FRAMES,
         public: bool = False,
         keep_original: bool = True,
-        may_upload: Rule | None = None,
+        may_upload: UploadRule | None = None,
+        may_view: ViewRule | None = None,
+        rules: Webhook | None = None,
+        one_per_record: bool = False,
+        at_most: int | None = None,
+        review: Literal["before"] | None = None,
+        scan: ClamAV | Scan | None = None,
     ) -> None:
-        for word in (name, *variants):
-            if not NAME.fullmatch(word):
-                raise KindInvalid(f"kind {name!r}: {word!r} is no name: lower-case letters and digits, with - between")
-        for word, variant in variants.items():
-            if not isinstance(variant, Variant):
-                raise KindInvalid(f"variant {word!r} of kind {name!r} must be cover(...) or fit(...)")
-        renditions = sum(len(variant.widths) * len(variant.formats) for variant in variants.values())
-        if not 1 <= renditions <= MAX_RENDITIONS:
-            raise KindInvalid(f"kind {name!r} has {renditions} renditions; 1 to {MAX_RENDITIONS} are possible")
+        _see_variants(name, variants)
         if max_frames < 1:
             raise KindInvalid(f"max_frames of kind {name!r} must be 1 or more")
+        _see_that_it_agrees(name, variants, keep_original=keep_original, ruled=(may_upload or may_view, rules))
+        _see_association(name, one_per_record=one_per_record, at_most=at_most)
+        if review not in {None, "before"}:
+            raise KindInvalid(f'review of kind {name!r} must be "before", or not be there')
         values = {
             "name": name,
             "variants": MappingProxyType(dict(variants)),
@@ -89,9 +101,20 @@ class Kind:
             "public": public,
             "keep_original": keep_original,
             "may_upload": may_upload,
+            "may_view": may_view,
+            "rules": rules,
+            "one_per_record": one_per_record,
+            "at_most": at_most,
+            "review": review,
+            "scan": scan,
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
+
+    @property
+    def eager(self) -> Mapping[str, Variant]:
+        """The variants that are rendered when an image is processed; the others when they are first asked for."""
+        return {name: variant for name, variant in self.variants.items() if not variant.lazy}
 
     def accepts(self, declared_type: str) -> bool:
         """Whether a file declared as this media type may come. A type that says nothing may: the bytes decide."""
@@ -123,6 +146,35 @@ class Kinds(Mapping[str, Kind]):
 
     def __len__(self) -> int:
         return len(self._kinds)
+
+
+def _see_variants(name: str, variants: Mapping[str, Variant]) -> None:
+    for word in (name, *variants):
+        if not NAME.fullmatch(word):
+            raise KindInvalid(f"kind {name!r}: {word!r} is no name: lower-case letters and digits, with - between")
+    for word, variant in variants.items():
+        if not isinstance(variant, Variant):
+            raise KindInvalid(f"variant {word!r} of kind {name!r} must be cover(...) or fit(...)")
+    renditions = sum(len(variant.widths) * len(variant.formats) for variant in variants.values())
+    if not 1 <= renditions <= MAX_RENDITIONS:
+        raise KindInvalid(f"kind {name!r} has {renditions} renditions; 1 to {MAX_RENDITIONS} are possible")
+
+
+def _see_that_it_agrees(
+    name: str, variants: Mapping[str, Variant], *, keep_original: bool, ruled: tuple[object, Webhook | None]
+) -> None:
+    """Raise KindInvalid where one word of a declaration makes another senseless."""
+    if not keep_original and any(variant.lazy for variant in variants.values()):
+        raise KindInvalid(f"kind {name!r} has lazy variants, which are rendered from the original: keep it")
+    if all(ruled):
+        raise KindInvalid(f"kind {name!r} has rules=, which answers for may_upload and may_view: leave them out")
+
+
+def _see_association(name: str, *, one_per_record: bool, at_most: int | None) -> None:
+    if one_per_record and at_most is not None:
+        raise KindInvalid(f"kind {name!r}: one_per_record says already that there is at most one")
+    if at_most is not None and at_most < 1:
+        raise KindInvalid(f"at_most of kind {name!r} must be 1 or more")
 
 
 def _parsed(name: str, accept: Words, max_bytes: int | str, max_pixels: int | str) -> Mapping[str, object]:

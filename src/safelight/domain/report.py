@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from safelight.domain.image import GONE, SHOWN, Attachment, Image, Rendition, State
+from safelight.domain.image import GONE, Attachment, Image, Rendition, State
 from safelight.domain.urls import Links
 
 ENDED_BADLY = frozenset({State.REJECTED, State.FAILED})
@@ -84,7 +84,7 @@ def report(image: Image, renditions: Sequence[Rendition], links: Links) -> Image
         height=verified.height if verified else None,
         placeholder=look.placeholder if look else None,
         color=look.color if look else None,
-        variants=_variants(image, renditions, links) if image.state in SHOWN else {},
+        variants=_variants(image, renditions, links) if image.is_shown else {},
         error=_error(image),
         created_at=image.created_at,
         ready_at=image.ready_at,

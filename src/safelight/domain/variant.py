@@ -48,11 +48,14 @@ class Variant:
     formats: tuple[OutputFormat, ...]
     quality: Mapping[OutputFormat, int] = field(default_factory=dict)
     background: str = WHITE
+    lazy: bool = False
+    """Rendered when it is first asked for, not when the image is processed."""
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change whenever the recipe does."""
-        recipe = json.dumps([RENDERING_VERSION, asdict(self)], sort_keys=True)
+        """Sixteen hexadecimal digits that change whenever the recipe does. When it is rendered is not part of it."""
+        how = {name: value for name, value in asdict(self).items() if name != "lazy"}
+        recipe = json.dumps([RENDERING_VERSION, how], sort_keys=True)
         return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
@@ -63,13 +66,15 @@ def cover(
     formats: Words = DEFAULT_FORMATS,
     quality: Mapping[str, int] | None = None,
     background: str = WHITE,
+    lazy: bool = False,
 ) -> Variant:
     """Fill `width` x `height` pixels, cropped around what the eye goes to first. Never enlarges.
 
     `formats` are words out of avif, webp, jpeg, png. `quality` (1 to 100) replaces the default of a format.
-    `background` (#rrggbb) is what transparency becomes in JPEG. Raises KindInvalid.
+    `background` (#rrggbb) is what transparency becomes in JPEG. `lazy`: rendered when it is first asked for, which is
+    for variants that few images are shown in. Raises KindInvalid.
     """
-    return _variant(Fit.COVER, (width,), height, formats=formats, quality=quality, background=background)
+    return _variant(Fit.COVER, (width,), height, formats=formats, quality=quality, background=background, lazy=lazy)
 
 
 def fit(
@@ -79,13 +84,14 @@ def fit(
     formats: Words = DEFAULT_FORMATS,
     quality: Mapping[str, int] | None = None,
     background: str = WHITE,
+    lazy: bool = False,
 ) -> Variant:
     """Keep the whole image at most `width` pixels wide, or once for each of `widths`. Never enlarges.
 
     The other arguments are those of `cover`. Raises KindInvalid.
     """
     wanted = (*widths, *(() if width is None else (width,)))
-    return _variant(Fit.FIT, wanted, None, formats=formats, quality=quality, background=background)
+    return _variant(Fit.FIT, wanted, None, formats=formats, quality=quality, background=background, lazy=lazy)
 
 
 def _variant(
@@ -96,6 +102,7 @@ def _variant(
     formats: Words,
     quality: Mapping[str, int] | None,
     background: str,
+    lazy: bool,
 ) -> Variant:
     sizes = tuple(sorted(set(widths)))
     if not sizes:
@@ -105,7 +112,8 @@ def _variant(
             raise KindInvalid(f"a size of {size} px is not between 1 and {MAX_EDGE_PX}")
     if not re.fullmatch(r"#[0-9a-f]{6}", background):
         raise KindInvalid(f"background {background!r} is not of the form #rrggbb, in lower case")
-    return Variant(how, sizes, height, parse_formats(OutputFormat, formats), _quality(quality or {}), background)
+    written = parse_formats(OutputFormat, formats)
+    return Variant(how, sizes, height, written, _quality(quality or {}), background, lazy)
 
 
 def _quality(wanted: Mapping[str, int]) -> dict[OutputFormat, int]:

@@ -71,3 +71,5 @@ class ApiKey:
     scopes: frozenset[Scope]
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    """From then on it opens nothing: so ends a key that was rotated."""

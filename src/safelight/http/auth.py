@@ -83,7 +83,7 @@ async def _application(credential: str, parts: Parts) -> Who:
         raise NotAuthenticated
     async with parts.records.reading() as snapshot:
         key = await snapshot.api_key(named[0])
-    if key is None or not api_keys.opens(key, named[1]):
+    if key is None or not api_keys.opens(key, named[1], now=parts.clock.now()):
         raise NotAuthenticated
     return Who(Role.APPLICATION, scopes=key.scopes, api_key=key.id)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from safelight.domain import keys
 from safelight.domain.errors import ImageGone, ImageNotReady, UnknownVariant
 from safelight.domain.formats import OutputFormat
-from safelight.domain.image import BYTES_OWED, SHOWN, Image, Rendition
+from safelight.domain.image import BYTES_OWED, Image, Rendition
 from safelight.domain.kind import Kinds
 from safelight.domain.urls import signed_until
 from safelight.ports.clock import Clock
@@ -43,7 +43,7 @@ async def show_variant(
         raise ImageGone(image_id=image.id, state=image.state)
     async with records.reading() as snapshot:
         stored = [r for r in await snapshot.renditions(image.id) if r.variant == wish.variant]
-    chosen = choose(stored, wish) if image.state in SHOWN else None
+    chosen = choose(stored, wish) if image.is_shown else None
     if chosen is None:
         _see_that_it_is_declared(image, wish, kinds)
         raise ImageNotReady(image_id=image.id, state=image.state)
