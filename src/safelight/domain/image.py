@@ -98,6 +98,8 @@ class NewImage:
     expires_at: datetime
     hidden: bool = False
     """Not to be shown until the application has said so."""
+    position: int = 0
+    """Its place among the images of its record and kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,11 @@ from typing import Protocol
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import Attachment, Ending, Image, ImageId, Look, NewImage, Rendition, State, Verified
 from safelight.domain.jobs import DeliveryId, Job
+from safelight.domain.owner import Owner, Usage
 from safelight.domain.who import ApiKey, ApiKeyId
+from safelight.ports.answers import Answers
+from safelight.ports.owners import Owners
+from safelight.ports.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Changes:
     ending: Ending | None = None
     original_kept: bool | None = None
     look: Look | None = None
+    hidden: bool | None = None
+    public: bool | None = None
 
 
 UNCHANGED = Changes()
@@ -43,6 +49,15 @@ class ImageFilter:
     state: State | None = None
     owner: str | None = None
     attached_to: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events to read; None does not restrict. `owner`: what its images went through, and what it did."""
+
+    image_id: ImageId | None = None
+    owner: str | None = None
+    since: datetime | None = None
 
 
 class Snapshot(Protocol):
@@ -73,8 +88,32 @@ class Snapshot(Protocol):
         """
         ...
 
+    async def shown(
+        self, image_ids: Collection[ImageId], variants: Collection[str]
+    ) -> Mapping[ImageId, tuple[Image, Sequence[Rendition]]]:
+        """Return those of the images that exist, each with what is stored of these variants: in one query."""
+        ...
+
+    async def attached(self, target: Attachment, kind: str | None = None) -> Sequence[Image]:
+        """Return the images at a record that are not over (HOLDING): by kind, then in their order."""
+        ...
+
+    async def owner(self, owner_id: str) -> Owner:
+        """Return what an owner uses; nothing where it is not known."""
+        ...
+
+    async def list_owners(self, *, after: str | None, limit: int) -> Sequence[Owner]:
+        """Return owners in order of id, beginning after `after`."""
+        ...
+
+    async def counted(self, owner_id: str) -> Usage:
+        """Count from the images what an owner uses."""
+        ...
+
     async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
         """Return images that a worker should have: uploaded and due, or processing past their lease.
+
+        Those of owners that are blocked are left out.
 
         With `abandoned`, no lease counts: there is no other worker. Longest waiting first.
         """
@@ -85,7 +124,10 @@ class Snapshot(Protocol):
         ...
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
-        """Return requested images whose last upload URL has ended and that are due by next_attempt_at: oldest first."""
+        """Return requested images whose last upload URL has ended and that are due by next_attempt_at: oldest first.
+
+        Those of owners that are blocked are left out.
+        """
         ...
 
     async def unpurged(self, now: datetime, *, limit: int) -> Sequence[Image]:
@@ -112,6 +154,10 @@ class Snapshot(Protocol):
         """Return what was done to an image: oldest first."""
         ...
 
+    async def audit_log(self, which: AuditFilter, *, after: int | None, limit: int) -> Sequence[tuple[int, AuditEvent]]:
+        """Return events with their numbers, oldest first, beginning after number `after`."""
+        ...
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         ...
@@ -123,6 +169,21 @@ class Snapshot(Protocol):
 
 class Transaction(Snapshot, Protocol):
     """Reading and writing. It commits at the end of its block, and rolls back when the block raises."""
+
+    @property
+    def owners(self) -> Owners:
+        """Return what owners use, and who is blocked."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """Return what is attached where."""
+        ...
+
+    @property
+    def answers(self) -> Answers:
+        """Return the answers that are kept for repeated calls."""
+        ...
 
     async def add(self, image: NewImage) -> Image:
         """Create a record in state `requested`."""
@@ -140,7 +201,7 @@ class Transaction(Snapshot, Protocol):
         """Change the state, only from `was` and, where given, only at that `attempt`. Raises WrongState, ImageNotFound.
 
         The move must be one of NEXT. The revision rises. The lease ends, and so does any wait for a next attempt that
-        `changes` do not begin anew.
+        `changes` do not begin anew. Its owner gets back what it need not hold any more (`owner.released`).
         """
         ...
 
@@ -151,8 +212,8 @@ class Transaction(Snapshot, Protocol):
     async def take(self, image: Image, *, now: State, lease_until: datetime) -> Image | None:
         """Make the image this worker's: attempt + 1, a lease, state `now`. None where another was faster.
 
-        Done only where state and attempt are still those of `image`. The wait for a next attempt ends, but that of a
-        ready image: it says when the next try at rendering it again is due.
+        Done only where state and attempt are still those of `image`, and not for an owner that is blocked. The wait for
+        a next attempt ends, but that of a ready image: it says when the next try at rendering it again is due.
         """
         ...
 
@@ -180,6 +241,14 @@ class Transaction(Snapshot, Protocol):
 
     async def forget_retired(self, before: datetime, *, limit: int) -> int:
         """Forget renditions that were retired before then, and return how many: at most `limit`."""
+        ...
+
+    async def set_public(self, image_id: ImageId, *, attempt: int, public: bool) -> Image:
+        """Note on which side the renditions of a ready image lie. Raises WrongState where it is not this attempt's."""
+        ...
+
+    async def revoke_tokens(self, image_id: ImageId) -> Image:
+        """Raise the token generation: no token that was given out is good any more. Raises ImageNotFound."""
         ...
 
     async def want_reprocess(self, image_id: ImageId, *, at: datetime) -> None:
@@ -254,7 +323,11 @@ class Transaction(Snapshot, Protocol):
         """Revoke a key; False where there is none that could be."""
         ...
 
-    async def audit(self, event: AuditEvent) -> None:
+    async def expire_api_key(self, key_id: ApiKeyId, *, at: datetime) -> bool:
+        """Let a key end then, or when it would have ended before; False where there is none that could."""
+        ...
+
+    async def audit(self, *events: AuditEvent) -> None:
         """Append to the audit log."""
         ...
 

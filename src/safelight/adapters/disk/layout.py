@@ -11,6 +11,7 @@ first ones of a UUIDv7 are the time.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -149,7 +150,8 @@ def make_folder(folder: Path) -> None:
         return
     except FileNotFoundError:
         make_folder(folder.parent)
-        folder.mkdir(FOLDER_MODE, exist_ok=True)
+        with suppress(FileExistsError):  # `exist_ok` would raise where it is tidied away again at this very moment
+            folder.mkdir(FOLDER_MODE)
 
 
 def sync_folder(folder: Path) -> int:

@@ -1,11 +1,14 @@
 """Rows of the tables as the domain's records, and the other way round."""
 
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row
 
+from safelight.domain.answer import KeptAnswer, Question
 from safelight.domain.events import Action, AuditEvent, Delivery
 from safelight.domain.image import Attachment, Checksum, Ending, Image, Look, NewImage, Rendition, State, Verified
+from safelight.domain.owner import Owner, Usage
 from safelight.domain.who import ApiKey, Scope
 from safelight.ports.records import Changes
 
@@ -42,6 +45,9 @@ def image_from(row: Row[Any]) -> Image:
         purged_at=row.purged_at,
         reprocess_wanted_at=row.reprocess_wanted_at,
         reprocess_tries=row.reprocess_tries,
+        hidden=row.hidden,
+        attached_at=row.attached_at,
+        position=row.position,
     )
 
 
@@ -81,6 +87,9 @@ def new_image_values(new: NewImage) -> Values:
         "original_kept": False,
         "created_at": new.created_at,
         "expires_at": new.expires_at,
+        "hidden": new.hidden,
+        "attached_at": new.created_at if attached else None,
+        "position": new.position,
     }
 
 
@@ -91,6 +100,8 @@ def changed_values(changes: Changes) -> Values:
         "expires_at": changes.expires_at,
         "ready_at": changes.ready_at,
         "original_kept": changes.original_kept,
+        "hidden": changes.hidden,
+        "public": changes.public,
     }
     values = {column: value for column, value in plain.items() if value is not None}
     if changes.ending is not None:
@@ -123,17 +134,10 @@ NOTHING_OF_ITS_FILE: Values = {
 """The columns that tell of an image's file, empty."""
 
 
-def rendition_from(row: Row[Any]) -> Rendition:
-    """Return the record of a row of `rendition`."""
-    return Rendition(
-        image_id=row.image_id,
-        variant=row.variant,
-        fingerprint=row.fingerprint,
-        format=row.format,
-        width=row.width,
-        height=row.height,
-        bytes=row.bytes,
-    )
+def rendition_from(row: Row[Any], *, prefix: str = "") -> Rendition:
+    """Return the record of a row of `rendition`, whose columns may stand beside others under names with a prefix."""
+    names = [name.name for name in fields(Rendition)]
+    return Rendition(**{name: row._mapping[prefix + name] for name in names})  # noqa: SLF001 - public by its documentation
 
 
 def delivery_from(row: Row[Any]) -> Delivery:
@@ -160,6 +164,8 @@ def audit_from(row: Row[Any]) -> AuditEvent:
         result=row.result,
         address=row.address,
         request_id=row.request_id,
+        owner=row.owner,
+        target=row.target,
     )
 
 
@@ -172,6 +178,7 @@ def api_key_from(row: Row[Any]) -> ApiKey:
         scopes=frozenset(map(Scope, row.scopes.split())),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        expires_at=row.expires_at,
     )
 
 
@@ -184,4 +191,17 @@ def api_key_values(key: ApiKey) -> Values:
         "scopes": " ".join(sorted(key.scopes)),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
+        "expires_at": key.expires_at,
     }
+
+
+def owner_from(row: Row[Any]) -> Owner:
+    """Return the record of a row of `owner`."""
+    used = Usage(row.images, row.bytes, row.open_uploads)
+    return Owner(row.id, used, row.minute, row.requests, row.blocked_at)
+
+
+def answer_from(row: Row[Any]) -> KeptAnswer:
+    """Return the record of a row of `answer`."""
+    question = Question(row.caller, row.key, row.digest)
+    return KeptAnswer(question, row.claimed_until, row.expires_at, row.sealed)

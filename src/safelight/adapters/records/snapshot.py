@@ -6,11 +6,20 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Row, Select, func, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.records.engine import to_its_end
-from safelight.adapters.records.rows import Values, api_key_from, audit_from, delivery_from, image_from, rendition_from
+from safelight.adapters.records.owners import counted, usage_from
+from safelight.adapters.records.places import attached_at
+from safelight.adapters.records.rows import (
+    api_key_from,
+    audit_from,
+    delivery_from,
+    image_from,
+    owner_from,
+    rendition_from,
+)
+from safelight.adapters.records.statements import Statements
 from safelight.adapters.records.tables import (
     BYTES_ARE_OWED,
     DUE,
@@ -18,19 +27,22 @@ from safelight.adapters.records.tables import (
     IS_SHOWN,
     IS_UNSETTLED,
     IS_WANTED_AGAIN,
+    OWNER_IS_BLOCKED,
     api_key,
     audit_event,
     delivery,
     image,
     in_state,
+    owner,
     rendition,
 )
 from safelight.domain.errors import ImageNotFound
 from safelight.domain.events import AuditEvent, Delivery
-from safelight.domain.image import Image, ImageId, Rendition, State
+from safelight.domain.image import Attachment, Image, ImageId, Rendition, State
 from safelight.domain.jobs import DeliveryId
+from safelight.domain.owner import Owner, Usage
 from safelight.domain.who import ApiKey, ApiKeyId
-from safelight.ports.records import ImageFilter
+from safelight.ports.records import AuditFilter, ImageFilter
 
 IDS_AT_ONCE = 10_000
 """Parameters of one query: well under SQLite's limit of 32,766 (its "Implementation Limits", item 9)."""
@@ -40,7 +52,7 @@ class SqlSnapshot:
     """Reads on a connection, whose owner begins and ends the transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+        self._run = Statements(connection)
 
     async def image(self, image_id: ImageId) -> Image:
         """Return the record. Raises ImageNotFound."""
@@ -76,11 +88,45 @@ class SqlSnapshot:
                 found[row.image_id].append(rendition_from(row))
         return dict(found)
 
+    async def shown(
+        self, image_ids: Collection[ImageId], variants: Collection[str]
+    ) -> Mapping[ImageId, tuple[Image, Sequence[Rendition]]]:
+        """Return those of the images that exist, each with what is stored of these variants: in one query."""
+        stored = and_(rendition.c.image_id == image.c.id, rendition.c.variant.in_(variants), IS_SHOWN)
+        columns = [*image.c, *(column.label(f"rendition_{column.name}") for column in rendition.c)]
+        query = select(*columns).outerjoin_from(image, rendition, stored).where(image.c.id.in_(image_ids))
+        found: dict[ImageId, tuple[Image, list[Rendition]]] = {}
+        for row in await self._all(query.order_by(*rendition.primary_key)):
+            _, renditions = found.setdefault(row.id, (image_from(row), []))
+            if row.rendition_variant is not None:
+                renditions.append(rendition_from(row, prefix="rendition_"))
+        return found
+
+    async def attached(self, target: Attachment, kind: str | None = None) -> Sequence[Image]:
+        """Return the images at a record that are not over: by kind, then in their order."""
+        return [image_from(row) for row in await self._all(attached_at(target, kind))]
+
+    async def owner(self, owner_id: str) -> Owner:
+        """Return what an owner uses; nothing where it is not known."""
+        row = await self._first(select(owner).where(owner.c.id == owner_id))
+        return Owner(owner_id) if row is None else owner_from(row)
+
+    async def list_owners(self, *, after: str | None, limit: int) -> Sequence[Owner]:
+        """Return owners in order of id, beginning after `after`."""
+        later = true() if after is None else owner.c.id > after
+        rows = await self._all(select(owner).where(later).order_by(owner.c.id).limit(limit))
+        return [owner_from(row) for row in rows]
+
+    async def counted(self, owner_id: str) -> Usage:
+        """Count from the images what an owner uses."""
+        return usage_from((await self._run.execute(counted(owner_id))).one())
+
     async def awaiting_work(self, now: datetime, *, limit: int, abandoned: bool = False) -> Sequence[Image]:
         """Return images that a worker should have, longest waiting first; `abandoned` looks at no lease."""
         lapsed = true() if abandoned else image.c.lease_until <= now
-        uploaded = select(image).where(in_state(State.UPLOADED), now >= DUE).order_by(DUE).limit(limit)
-        taken = select(image).where(in_state(State.PROCESSING), lapsed).order_by(image.c.lease_until).limit(limit)
+        free = select(image).where(~OWNER_IS_BLOCKED).limit(limit)
+        uploaded = free.where(in_state(State.UPLOADED), now >= DUE).order_by(DUE)
+        taken = free.where(in_state(State.PROCESSING), lapsed).order_by(image.c.lease_until)
         found = [image_from(row) for query in (uploaded, taken) for row in await self._all(query)]
         return sorted(found, key=_waiting_since)[:limit]
 
@@ -91,7 +137,7 @@ class SqlSnapshot:
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
         """Return requested images whose last upload URL has ended and that are due: oldest first."""
-        ended = (in_state(State.REQUESTED), image.c.expires_at <= now, now >= DUE)
+        ended = (in_state(State.REQUESTED), image.c.expires_at <= now, now >= DUE, ~OWNER_IS_BLOCKED)
         rows = await self._all(select(image).where(*ended).order_by(image.c.expires_at).limit(limit))
         return [image_from(row) for row in rows]
 
@@ -125,6 +171,12 @@ class SqlSnapshot:
         query = select(audit_event).where(audit_event.c.image_id == image_id).order_by(audit_event.c.id)
         return [audit_from(row) for row in await self._all(query)]
 
+    async def audit_log(self, which: AuditFilter, *, after: int | None, limit: int) -> Sequence[tuple[int, AuditEvent]]:
+        """Return events with their numbers, oldest first, beginning after number `after`."""
+        later = [] if after is None else [audit_event.c.id > after]
+        query = select(audit_event).where(*later, *_audit_conditions(which)).order_by(audit_event.c.id).limit(limit)
+        return [(row.id, audit_from(row)) for row in await self._all(query)]
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))
@@ -136,13 +188,10 @@ class SqlSnapshot:
         return None if row is None else row[0]
 
     async def _first(self, query: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
-        return (await self._execute(query)).first()
+        return (await self._run.execute(query)).first()
 
     async def _all(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
-        return (await self._execute(query)).all()
-
-    async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[*tuple[Any, ...]]:
-        return await to_its_end(self._connection.execute(statement, values))
+        return (await self._run.execute(query)).all()
 
 
 def _portions(ids: Collection[ImageId]) -> Iterator[Sequence[ImageId]]:
@@ -162,6 +211,17 @@ def _conditions(which: ImageFilter) -> list[ColumnElement[bool]]:
         image.c.attached_id: attached.id if attached else None,
     }
     return [column == value for column, value in wanted.items() if value is not None]
+
+
+def _audit_conditions(which: AuditFilter) -> list[ColumnElement[bool]]:
+    conditions = []
+    if which.image_id is not None:
+        conditions.append(audit_event.c.image_id == which.image_id)
+    if which.owner is not None:
+        conditions.append(or_(audit_event.c.owner == which.owner, audit_event.c.actor == f"user:{which.owner}"))
+    if which.since is not None:
+        conditions.append(audit_event.c.at >= which.since)
+    return conditions
 
 
 def _waiting_since(waiting: Image) -> datetime:

@@ -17,16 +17,19 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    exists,
+    false,
     func,
     literal,
 )
 from sqlalchemy.types import TypeDecorator
 
 from safelight.domain.events import WebhookEvent
-from safelight.domain.image import BYTES_OWED, ChecksumAlgorithm, State
+from safelight.domain.image import BYTES_OWED, HOLDING, ChecksumAlgorithm, State
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -107,6 +110,9 @@ image = Table(
     Column("purged_at", UtcDateTime),
     Column("reprocess_wanted_at", UtcDateTime),
     Column("reprocess_tries", Integer, nullable=False, server_default="0"),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
+    Column("attached_at", UtcDateTime),
+    Column("position", Integer, nullable=False, server_default="0"),
     CheckConstraint("(attached_type IS NULL) = (attached_id IS NULL)", name="attachment_is_whole"),
     CheckConstraint("(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum_is_whole"),
     CheckConstraint("(placeholder IS NULL) = (color IS NULL)", name="look_is_whole"),
@@ -153,6 +159,8 @@ audit_event = Table(
     Column("result", String, nullable=False),
     Column("address", String),
     Column("request_id", String),
+    Column("owner", String),
+    Column("target", String),
 )
 
 api_key = Table(
@@ -164,6 +172,40 @@ api_key = Table(
     Column("scopes", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+)
+
+owner = Table(
+    "owner",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("images", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("open_uploads", Integer, nullable=False),
+    Column("minute", BigInteger, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("blocked_at", UtcDateTime),
+)
+
+place = Table(
+    "place",
+    metadata,
+    # Nothing but a row to lock: what is there, the images say.
+    Column("type", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("changes", BigInteger, nullable=False),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("caller", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("claimed_until", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("sealed", LargeBinary),
 )
 
 
@@ -186,6 +228,8 @@ IS_WANTED_AGAIN = in_state(State.READY) & image.c.reprocess_wanted_at.is_not(Non
 IS_SHOWN = rendition.c.retired_at.is_(None)
 BYTES_ARE_OWED = in_state(*sorted(BYTES_OWED)) & image.c.purged_at.is_(None)
 IS_UNSETTLED = delivery.c.settled_at.is_(None)
+IS_OVER = in_state(*sorted(set(State) - HOLDING))
+OWNER_IS_BLOCKED = exists().where(owner.c.id == image.c.owner, owner.c.blocked_at.is_not(None))
 
 
 def _index(name: str, columns: Iterable[ColumnElement[Any]], where: ColumnElement[bool] | None = None) -> Index:
@@ -213,3 +257,6 @@ _index("ix_delivery_image", [delivery.c.image_id])
 _index("ix_delivery_unsettled", [delivery.c.settled_at, delivery.c.created_at], IS_UNSETTLED)
 _index("ix_audit_event_image", [audit_event.c.image_id, audit_event.c.id], audit_event.c.image_id.is_not(None))
 _index("ix_audit_event_at", [audit_event.c.at])
+_index("ix_audit_event_owner", [audit_event.c.owner, audit_event.c.id], audit_event.c.owner.is_not(None))
+_index("ix_audit_event_actor", [audit_event.c.actor, audit_event.c.id])
+_index("ix_answer_expires", [answer.c.expires_at])

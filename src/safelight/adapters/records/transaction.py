@@ -1,16 +1,18 @@
 """Reading and writing: ports.records.Transaction on one connection."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Delete, Table, Update, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.records.answers import SqlAnswers
 from safelight.adapters.records.forget import forget_audit, forget_purged, forget_retired
 from safelight.adapters.records.outbox import Outbox
+from safelight.adapters.records.owners import SqlOwners
+from safelight.adapters.records.places import SqlPlaces
 from safelight.adapters.records.rows import (
     NOTHING_OF_ITS_FILE,
     Values,
@@ -22,7 +24,16 @@ from safelight.adapters.records.rows import (
     verified_values,
 )
 from safelight.adapters.records.snapshot import SqlSnapshot
-from safelight.adapters.records.tables import IS_SHOWN, api_key, audit_event, delivery, image, in_state, rendition
+from safelight.adapters.records.tables import (
+    IS_SHOWN,
+    OWNER_IS_BLOCKED,
+    api_key,
+    audit_event,
+    delivery,
+    image,
+    in_state,
+    rendition,
+)
 from safelight.domain.errors import WrongState
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import BYTES_OWED, NEXT, Image, ImageId, Look, NewImage, Rendition, State, Verified
@@ -37,11 +48,6 @@ TAKES = {(State.UPLOADED, State.PROCESSING), *((state, state) for state in WORKE
 """How a worker takes an image: from the queue, after another worker's lease, or to render it again."""
 
 A_REVISION_ON = {"revision": image.c.revision + 1}
-INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-"""The same `insert`, of which each dialect has its own with `on_conflict_do_nothing`."""
 
 
 class SqlTransaction(SqlSnapshot):
@@ -50,10 +56,28 @@ class SqlTransaction(SqlSnapshot):
     def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
         super().__init__(connection)
         self._outbox = outbox
+        self._owners = SqlOwners(self._run)
+        self._places = SqlPlaces(self._run)
+        self._answers = SqlAnswers(self._run)
+
+    @property
+    def owners(self) -> SqlOwners:
+        """Return what owners use, and who is blocked."""
+        return self._owners
+
+    @property
+    def places(self) -> SqlPlaces:
+        """Return what is attached where."""
+        return self._places
+
+    @property
+    def answers(self) -> SqlAnswers:
+        """Return the answers that are kept for repeated calls."""
+        return self._answers
 
     async def add(self, new: NewImage) -> Image:
         """Create a record in state `requested`."""
-        written = await self._execute(insert(image).returning(image), new_image_values(new))
+        written = await self._run.execute(insert(image).returning(image), new_image_values(new))
         return image_from(written.one())
 
     async def move(
@@ -68,7 +92,9 @@ class SqlTransaction(SqlSnapshot):
             "lease_until": None,
             "next_attempt_at": changes.next_attempt_at,
         }
-        return await self._change_or_refuse(image_id, *as_known, values=values)
+        moved = await self._change_or_refuse(image_id, *as_known, values=values)
+        await self._owners.release(moved, was=was)
+        return moved
 
     async def resign(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> Image:
         """Note a further signed upload of a requested image, one attempt above the last. Raises WrongState."""
@@ -80,7 +106,7 @@ class SqlTransaction(SqlSnapshot):
         """Make the image this worker's: attempt + 1, a lease, state `now`. None where another was faster."""
         if (known.state, now) not in TAKES:
             raise ValueError(f"no worker takes an image from {known.state} to {now}")
-        as_known = (image.c.state == known.state, image.c.attempt == known.attempt)
+        as_known = (image.c.state == known.state, image.c.attempt == known.attempt, ~OWNER_IS_BLOCKED)
         values: Values = {"state": now, "attempt": known.attempt + 1, "lease_until": lease_until}
         if now is not State.READY:
             values["next_attempt_at"] = None
@@ -97,23 +123,36 @@ class SqlTransaction(SqlSnapshot):
         row = await self._first(select(image).where(image.c.id == new.image_id).with_for_update())
         if row is None or row.attempt != attempt or row.state not in WORKED_ON:
             await self._refuse(new.image_id)
-        into = INSERTS[self._connection.dialect.name](rendition).on_conflict_do_update(
-            index_elements=list(rendition.primary_key),
-            set_={"height": new.height, "bytes": new.bytes, "retired_at": None},
-            where=rendition.c.retired_at.is_not(None),
+        into = (
+            self._run.insert(rendition)
+            .values(asdict(new))
+            .on_conflict_do_update(
+                index_elements=list(rendition.primary_key),
+                set_={"height": new.height, "bytes": new.bytes, "retired_at": None},
+                where=rendition.c.retired_at.is_not(None),
+            )
         )
-        if (await self._execute(into, asdict(new))).rowcount > 0:
+        if await self._run.did(into):
             await self._raise_revision(new.image_id)
 
     async def drop_renditions(self, image_id: ImageId, stale: Collection[Rendition]) -> None:
         """Forget renditions. Forgetting what is not there is not an error."""
-        if await self._did(delete(rendition).where(_are(image_id, stale))):
+        if await self._run.did(delete(rendition).where(_are(image_id, stale))):
             await self._raise_revision(image_id)
 
     async def retire_renditions(self, image_id: ImageId, stale: Collection[Rendition], *, at: datetime) -> None:
         """Show renditions no more, but keep them noted."""
-        if await self._did(update(rendition).where(_are(image_id, stale), IS_SHOWN).values(retired_at=at)):
+        if await self._run.did(update(rendition).where(_are(image_id, stale), IS_SHOWN).values(retired_at=at)):
             await self._raise_revision(image_id)
+
+    async def set_public(self, image_id: ImageId, *, attempt: int, public: bool) -> Image:
+        """Note on which side the renditions of a ready image lie. Raises WrongState."""
+        fence = (image.c.attempt == attempt, in_state(State.READY))
+        return await self._change_or_refuse(image_id, *fence, values={"public": public})
+
+    async def revoke_tokens(self, image_id: ImageId) -> Image:
+        """Raise the token generation. Raises ImageNotFound."""
+        return await self._change_or_refuse(image_id, values={"token_generation": image.c.token_generation + 1})
 
     async def want_reprocess(self, image_id: ImageId, *, at: datetime) -> None:
         """Note that a ready image is to be rendered again. Raises WrongState."""
@@ -140,7 +179,7 @@ class SqlTransaction(SqlSnapshot):
         """Note that no byte is left; forget what the file was. Raises WrongState where bytes are needed."""
         values = {"purged_at": at, "next_attempt_at": None} | NOTHING_OF_ITS_FILE
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
-        await self._execute(delete(rendition).where(rendition.c.image_id == image_id))
+        await self._run.execute(delete(rendition).where(rendition.c.image_id == image_id))
 
     async def postpone(self, image_id: ImageId, *, was: State, until: datetime) -> None:
         """Note that upkeep need not look at the image before then. Raises WrongState, ImageNotFound."""
@@ -148,19 +187,19 @@ class SqlTransaction(SqlSnapshot):
 
     async def forget_retired(self, before: datetime, *, limit: int) -> int:
         """Forget renditions that were retired before then, and return how many."""
-        return await forget_retired(self._execute, before, limit=limit)
+        return await forget_retired(self._run.execute, before, limit=limit)
 
     async def forget_purged(self, before: datetime, *, limit: int) -> int:
         """Forget images that were purged before then, and what belongs to them; return how many images."""
-        return await forget_purged(self._execute, before, limit=limit)
+        return await forget_purged(self._run.execute, before, limit=limit)
 
     async def forget_audit(self, before: datetime, *, limit: int) -> int:
         """Forget what the audit log says of the time before then; return how many events."""
-        return await forget_audit(self._execute, before, limit=limit)
+        return await forget_audit(self._run.execute, before, limit=limit)
 
     async def add_delivery(self, new: Delivery) -> None:
         """Owe the application a webhook."""
-        await self._execute(insert(delivery), asdict(new))
+        await self._run.execute(insert(delivery), asdict(new))
 
     async def note_delivery(
         self,
@@ -176,20 +215,27 @@ class SqlTransaction(SqlSnapshot):
         known = attempts - 1 if was is None else was
         as_known = (delivery.c.id == delivery_id, delivery.c.attempts == known, delivery.c.settled_at.is_(None))
         outcome = {"next_attempt_at": next_attempt_at, "settled_at": settled_at, "last_error": last_error}
-        return await self._did(update(delivery).where(*as_known).values(attempts=attempts, **outcome))
+        return await self._run.did(update(delivery).where(*as_known).values(attempts=attempts, **outcome))
 
     async def add_api_key(self, key: ApiKey) -> None:
         """Keep a key. One that is there already stays as it is."""
-        await self._insert_new(api_key, api_key_values(key))
+        await self._run.insert_new(api_key, api_key_values(key))
 
     async def revoke_api_key(self, key_id: ApiKeyId, *, at: datetime) -> bool:
         """Revoke a key; False where there is none that could be."""
         valid = (api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
-        return await self._did(update(api_key).where(*valid).values(revoked_at=at))
+        return await self._run.did(update(api_key).where(*valid).values(revoked_at=at))
 
-    async def audit(self, event: AuditEvent) -> None:
+    async def expire_api_key(self, key_id: ApiKeyId, *, at: datetime) -> bool:
+        """Let a key end then, or when it would have ended before; False where there is none that could."""
+        valid = (api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
+        outlasts = or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > at)
+        return await self._run.did(update(api_key).where(*valid, outlasts).values(expires_at=at))
+
+    async def audit(self, *events: AuditEvent) -> None:
         """Append to the audit log."""
-        await self._execute(insert(audit_event), asdict(event))
+        if events:
+            await self._run.execute(insert(audit_event), [asdict(event) for event in events])
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue work that runs only if this transaction commits; not before `run_at`."""
@@ -202,7 +248,7 @@ class SqlTransaction(SqlSnapshot):
     async def _note(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image | None:
         """Compare and set what nobody sees from outside: the revision stays."""
         changed = update(image).where(image.c.id == image_id, *as_known).values(values)
-        row = (await self._execute(changed.returning(image))).one_or_none()
+        row = (await self._run.execute(changed.returning(image))).one_or_none()
         return None if row is None else image_from(row)
 
     async def _note_or_refuse(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> None:
@@ -217,15 +263,7 @@ class SqlTransaction(SqlSnapshot):
         raise WrongState(image_id, (await self.image(image_id)).state)
 
     async def _raise_revision(self, image_id: ImageId) -> None:
-        await self._did(update(image).where(image.c.id == image_id).values(A_REVISION_ON))
-
-    async def _insert_new(self, table: Table, values: Values) -> bool:
-        """Insert a row unless its key is there already; return whether it was new."""
-        into = INSERTS[self._connection.dialect.name](table)
-        return (await self._execute(into.on_conflict_do_nothing(), values)).rowcount > 0
-
-    async def _did(self, change: Update | Delete) -> bool:
-        return (await self._execute(change)).rowcount > 0
+        await self._run.did(update(image).where(image.c.id == image_id).values(A_REVISION_ON))
 
 
 def _are(image_id: ImageId, these: Collection[Rendition]) -> ColumnElement[bool]:

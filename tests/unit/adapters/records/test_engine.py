@@ -134,14 +134,14 @@ async def test_commits_wait_for_the_disk_and_go_to_a_log(database: Path) -> None
 async def test_a_full_disk_is_the_storages_failure_and_the_next_write_goes_on(records: SqlRecords) -> None:
     async def fill() -> None:
         async with records.transaction() as tx:
-            await tx._connection.execute(text("PRAGMA max_page_count=1"))  # noqa: SLF001 - a disk that is full at will
+            await tx._run.execute(text("PRAGMA max_page_count=1"))  # noqa: SLF001 - a disk that is full at will
             for number in range(200):
                 await tx.add(new_image(number, filename="x" * 250))
 
     with pytest.raises(StorageFailed, match="full"):
         await fill()
     async with records.transaction() as tx:
-        await tx._connection.execute(text("PRAGMA max_page_count=1000000"))  # noqa: SLF001 - and that has room again
+        await tx._run.execute(text("PRAGMA max_page_count=1000000"))  # noqa: SLF001 - and that has room again
         await tx.add(new_image(500))
 
     assert await ids(records) == {new_image(500).id}

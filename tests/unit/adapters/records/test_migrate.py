@@ -22,14 +22,17 @@ FAILING = '''
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "0002"
 
 
 def upgrade() -> None:
     op.execute("CREATE TABLE half (id INTEGER)")
     op.execute("INSERT INTO nowhere VALUES (1)")
 '''
+
+COMMAS = re.compile(r",(?![^()]*(?:\([^()]*\)[^()]*)*\))")
+"""Commas that stand in no parentheses."""
 
 MIGRATE = """
 import sys, pathlib
@@ -38,18 +41,25 @@ migrate(pathlib.Path(sys.argv[1]))
 """
 
 
-def schema(path: Path) -> dict[str, str]:
-    """Return the tables and indexes as SQL, by name, whatever the white space."""
+def schema(path: Path) -> dict[str, list[str]]:
+    """Return the parts of tables and indexes as SQL, by name, whatever their order: a column can be added last only."""
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    return {name: re.sub(r"\s+", " ", sql) for name, sql in rows}
+    return {name: parts_of(re.sub(r"\s+", " ", sql)) for name, sql in rows}
+
+
+def parts_of(statement: str) -> list[str]:
+    """Return what stands between the commas of a statement's outermost parentheses, and what stands around them."""
+    head, _, rest = statement.partition("(")
+    inside, _, tail = rest.rpartition(")")
+    return [head.strip(), tail.strip(), *sorted(part.strip() for part in COMMAS.split(inside))]
 
 
 @pytest.fixture
 def with_a_failing_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = tmp_path / "migrations"
     shutil.copytree(migrations.MIGRATIONS, copied)
-    (copied / "versions" / "rev_0002_failing.py").write_text(FAILING)
+    (copied / "versions" / "rev_9999_failing.py").write_text(FAILING)
     monkeypatch.setattr(migrations, "MIGRATIONS", copied)
 
 
@@ -90,7 +100,7 @@ def test_what_is_missing_can_be_asked_for_without_making_anything(tmp_path: Path
     nothing, empty = tmp_path / "nothing.db", tmp_path / "empty.db"
     empty.touch()
 
-    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001",)
+    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001", "0002")
     assert not nothing.exists()
     assert empty.stat().st_size == 0
 
@@ -115,7 +125,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
         migrate(tmp_path / "records.db")
 
     assert schema(tmp_path / "records.db") == {}
-    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002")
+    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002", "9999")
 
 
 def test_a_migration_that_fails_leaves_an_older_database_as_it_was(
@@ -128,14 +138,14 @@ def test_a_migration_that_fails_leaves_an_older_database_as_it_was(
         migrate(database)
 
     assert schema(database) == before
-    assert pending_migrations(database) == ("0002",)
+    assert pending_migrations(database) == ("9999",)
 
 
 def test_a_database_of_a_later_version_is_refused(database: Path) -> None:
     with closing(sqlite3.connect(database)) as later, later:
-        later.execute("UPDATE alembic_version SET version_num = '9999'")
+        later.execute("UPDATE alembic_version SET version_num = 'beyond'")
 
-    with pytest.raises(StorageFailed, match=r"9999.*later version"):
+    with pytest.raises(StorageFailed, match=r"beyond.*later version"):
         migrate(database)
-    with pytest.raises(StorageFailed, match=r"9999.*later version"):
+    with pytest.raises(StorageFailed, match=r"beyond.*later version"):
         pending_migrations(database)

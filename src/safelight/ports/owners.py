@@ -1,0 +1,40 @@
+"""Quotas and blocks, within a transaction of the records."""
+
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.owner import Owner, OwnerLimits
+
+
+class Owners(Protocol):
+    """What owners use. It changes with the images: a move that ends an image gives back what was reserved for it."""
+
+    async def reserve(self, owner_id: str, *, size: int, limits: OwnerLimits, now: datetime) -> Owner:
+        """Count one request, one open upload, one image and its bytes, all or nothing, exactly under concurrency.
+
+        Raises OwnerBlocked, TooManyRequests, TooManyOpenUploads, QuotaExceeded.
+        """
+        ...
+
+    async def see_unblocked(self, owner_id: str | None) -> None:
+        """Raise OwnerBlocked where the owner is blocked; nobody blocks it until this transaction has ended."""
+        ...
+
+    async def block(self, owner_id: str, *, at: datetime) -> bool:
+        """Block an owner, known or not; False where it is blocked already."""
+        ...
+
+    async def unblock(self, owner_id: str) -> bool:
+        """End a block; False where there is none."""
+        ...
+
+    async def recount(self, owner_id: str) -> Owner:
+        """Count anew, from the images, what an owner uses, and note it."""
+        ...
+
+    async def forget(self, owner_id: str) -> int:
+        """Take the owner's name and what they were attached to off its images that are gone; return how many.
+
+        Of an owner that has no other images and is not blocked, nothing is left but what the audit log says.
+        """
+        ...
