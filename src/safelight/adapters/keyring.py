@@ -1,18 +1,21 @@
 """The signing keys, in a file: made at the first start, read again whenever it changes.
 
-    {"signing": "5f0c...", "keys": {"5f0c...": "<base64 of 32 random bytes or more>"}}
+    {"signing": "5f0c...", "keys": {"5f0c...": "<base64 of 32 random bytes or more>"}, "created_at": {"5f0c...": "..."}}
 
-`signing` names the key that signs; all keys verify. To rotate, add a key and sign with it; remove the old one when its
-tokens may end.
+`signing` names the key that signs; all keys verify. `created_at` may be missing, or say nothing of a key.
+`safelight signing-keys` changes the file.
 """
 
 import base64
 import binascii
+import fcntl
 import json
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -20,6 +23,7 @@ from typing import Any
 import structlog
 
 from safelight.domain.tokens import Keyring
+from safelight.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +49,9 @@ class KeyringInvalid(Exception):
 class KeyringFile:
     """A keyring file; `current` is what Tokens asks. Raises KeyringInvalid when made from a file that cannot serve."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
-        _create_if_missing(path)
+        _create_if_missing(path, clock)
         self._stamp = _stamp(path)
         self._keyring = read_keyring(path)
 
@@ -84,6 +88,23 @@ def read_keyring(path: Path) -> Keyring:
         raise KeyringInvalid(path, "it is not of the form that the documentation shows") from None
 
 
+def change_keyring(path: Path, change: Callable[[Keyring], Keyring]) -> None:
+    """Replace what the file holds by what `change` makes of it: whole or not at all, one change after the other.
+
+    Raises KeyringInvalid, OSError, and what `change` raises.
+    """
+    with _opened(path.parent) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # the file itself is replaced, and no lock would outlive that
+        with _written_beside(path, change(read_keyring(path))) as unfinished:
+            unfinished.replace(path)
+        os.fsync(folder)
+
+
+def new_key() -> tuple[str, bytes]:
+    """Return a random key, and an id for it."""
+    return secrets.token_hex(4), secrets.token_bytes(KEY_BYTES)
+
+
 def _parse(content: Any) -> Keyring:
     """Return the keyring. Raises ValueError, or what comes of a wrong shape."""
     keys = {key_id: base64.b64decode(key, validate=True) for key_id, key in content["keys"].items()}
@@ -91,36 +112,54 @@ def _parse(content: Any) -> Keyring:
         raise ValueError("the signing key is not among the keys")
     if not all(KEY_ID.fullmatch(key_id) and len(key) >= KEY_BYTES for key_id, key in keys.items()):
         raise ValueError("a key is too short, or its id has other characters than letters, digits, - and _")
-    return Keyring(keys, content["signing"])
+    created_at = {key_id: datetime.fromisoformat(at) for key_id, at in content.get("created_at", {}).items()}
+    return Keyring(keys, content["signing"], created_at)
 
 
-def _create_if_missing(path: Path) -> None:
+def _text(keyring: Keyring) -> str:
+    content = {
+        "signing": keyring.signing,
+        "keys": {key_id: base64.b64encode(key).decode() for key_id, key in keyring.keys.items()},
+        "created_at": {key_id: at.isoformat(timespec="seconds") for key_id, at in keyring.created_at.items()},
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _create_if_missing(path: Path, clock: Clock) -> None:
     """Make a keyring of one random key, whole or not at all. Of several processes, one wins."""
     if path.exists():
         return
-    key_id = secrets.token_hex(4)
-    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    unfinished = path.with_name(f"{path.name}.{key_id}")
+    key_id, key = new_key()
+    first = Keyring({key_id: key}, key_id, {key_id: clock.now()})
+    with _written_beside(path, first) as unfinished, suppress(FileExistsError):
+        os.link(unfinished, path)
+    with _opened(path.parent) as folder:
+        os.fsync(folder)
+
+
+@contextmanager
+def _written_beside(path: Path, keyring: Keyring) -> Iterator[Path]:
+    """Write a file in the same folder, for nobody but its owner; it is gone after the block, or has been renamed."""
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     try:
         with os.fdopen(file, "w") as out:
-            json.dump({"signing": key_id, "keys": {key_id: key}}, out, indent=2)
+            out.write(_text(keyring))
             out.flush()
             os.fsync(out.fileno())
-        with suppress(FileExistsError):
-            os.link(unfinished, path)
+        yield unfinished
     finally:
-        unfinished.unlink()
-    _sync_folder(path.parent)
+        unfinished.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """See that the folder's entries survive a loss of power."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """Open a folder: to lock it, or to see that its entries survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(opened)
+        yield descriptor
     finally:
-        os.close(opened)
+        os.close(descriptor)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -63,7 +63,7 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
     """Open everything in the data folder, which `migrate` has prepared; close it at the end of the block."""
     metrics, clock = PrometheusMetrics(), SystemClock()
     jobs = MemoryQueue(clock)
-    tokens = Tokens(KeyringFile(settings.data / KEYRING_FILE).current)
+    tokens = Tokens(KeyringFile(settings.data / KEYRING_FILE, clock).current)
     async with AsyncExitStack() as stack:
         io = stack.enter_context(ThreadPoolExecutor(settings.io_threads, thread_name_prefix="storage"))
         records = await stack.enter_async_context(

@@ -16,6 +16,9 @@ class Commands(LazyGroup):
         "demo": Lazy("Start everything in a temporary folder, and send a photo.", "safelight.cli.demo:demo"),
         "upload": Lazy("Upload files through all six steps.", "safelight.cli.upload:upload"),
         "keys": Lazy("Make, list and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"),
+        "signing-keys": Lazy(
+            "List, rotate and retire the keys that sign tokens and URLs.", "safelight.cli.signing_keys:app"
+        ),
         "settings": Lazy("List every setting: its name, type, default and meaning.", "safelight.cli.settings:settings"),
         "doctor": Lazy("Look for what is wrong, and say how to mend it.", "safelight.cli.doctor:doctor"),
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),

@@ -13,6 +13,7 @@ from safelight.apps.backup import ArchiveNameInvalid
 from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
 from safelight.apps.lock import DataInUse
+from safelight.apps.signing_keys import SigningKeyRefused
 from safelight.apps.worker import WebhookInvalid
 from safelight.domain.errors import SafelightError, StorageFailed
 from safelight.settings import Settings, names
@@ -25,6 +26,7 @@ REFUSALS = (
     KeyInvalid,
     KeyringInvalid,
     SafelightError,
+    SigningKeyRefused,
     WebhookInvalid,
 )
 """Why a command may not be able to begin; the text of each says what to do."""

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,8 @@ class Keyring:
 
     keys: Mapping[str, bytes]
     signing: str
+    created_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When a key was made, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,13 @@ class Tokens:
 
     def image_token(self, purpose: Purpose, image_id: ImageId, generation: int) -> str:
         """Return the write or read token of an image. Raising the generation revokes it."""
-        key_id = self._current().signing
-        return f"{VERSION}.{key_id}.{image_id}.{self._mac(purpose, key_id, image_id, str(generation))}"
+        ring = self._current()
+        return f"{VERSION}.{ring.signing}.{image_id}.{_mac(ring, purpose, ring.signing, image_id, str(generation))}"
 
     def verify_image_token(self, token: str, purpose: Purpose, image: Image) -> None:
         """Raise TokenInvalid unless `token` is that of this image, for this purpose and not revoked."""
         version, key_id, image_id, mac = _split(token)
-        expected = self._mac(purpose, key_id, image.id, str(image.token_generation))
+        expected = _mac(self._current(), purpose, key_id, image.id, str(image.token_generation))
         if not (_equal(mac, expected) and version == VERSION and image_id == image.id):
             raise TokenInvalid
 
@@ -101,22 +103,15 @@ class Tokens:
 
     def _seal(self, purpose: Purpose, claims: list[object]) -> str:
         payload = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        key_id = self._current().signing
-        return f"{VERSION}.{key_id}.{payload}.{self._mac(purpose, key_id, payload)}"
+        ring = self._current()
+        return f"{VERSION}.{ring.signing}.{payload}.{_mac(ring, purpose, ring.signing, payload)}"
 
     def _open(self, purpose: Purpose, token: str) -> list[Any]:
         """Return the claims; the MAC is checked before they are parsed."""
         version, key_id, payload, mac = _split(token)
-        if not _equal(mac, self._mac(purpose, key_id, payload)) or version != VERSION:
+        if not _equal(mac, _mac(self._current(), purpose, key_id, payload)) or version != VERSION:
             raise TokenInvalid
         return list(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
-
-    def _mac(self, purpose: Purpose, key_id: str, *parts: str) -> str:
-        secret = self._current().keys.get(key_id)
-        if secret is None:
-            raise TokenInvalid
-        signed = "\n".join((VERSION, key_id, *parts)).encode()
-        return _encode(hmac.digest(derive(secret, purpose), signed, "sha256"))
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
@@ -135,6 +130,14 @@ def _split(token: str) -> list[str]:
     if len(parts) != 4 or len(token) > MAX_TOKEN_CHARS or not token.isascii():  # noqa: PLR2004 - version, key, claims, MAC
         raise TokenInvalid
     return parts
+
+
+def _mac(ring: Keyring, purpose: Purpose, key_id: str, *parts: str) -> str:
+    secret = ring.keys.get(key_id)
+    if secret is None:
+        raise TokenInvalid
+    signed = "\n".join((VERSION, key_id, *parts)).encode()
+    return _encode(hmac.digest(derive(secret, purpose), signed, "sha256"))
 
 
 def _equal(left: str, right: str) -> bool:

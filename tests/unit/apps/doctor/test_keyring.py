@@ -12,6 +12,7 @@ from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.keyring import keyring, lost_keyring
 from safelight.domain.image import State
 from safelight.testing.contracts.records import image_in
+from safelight.testing.fakes import FrozenClock
 
 MakeVisit = Callable[..., Visit]
 
@@ -19,7 +20,7 @@ MakeVisit = Callable[..., Visit]
 @pytest.fixture
 def file(data: Path) -> Path:
     """A keyring that can serve."""
-    KeyringFile(data / "keyring.json")
+    KeyringFile(data / "keyring.json", FrozenClock())
     return data / "keyring.json"
 
 

@@ -9,6 +9,7 @@ import pytest
 from safelight.adapters.keyring import KeyringFile
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.network import delivery_url, listening_address, port, public_url
+from safelight.testing.fakes import FrozenClock
 from safelight.testing.serving import serving
 
 MakeVisit = Callable[..., Visit]
@@ -78,7 +79,7 @@ async def test_a_public_url_where_nothing_answers_is_wrong(visit: MakeVisit) -> 
 
 
 async def test_signed_urls_that_lead_to_something_else_are_wrong(visit: MakeVisit) -> None:
-    KeyringFile(visit().settings.data / "keyring.json")
+    KeyringFile(visit().settings.data / "keyring.json", FrozenClock())
     async with serving(_other_program) as elsewhere:
         (found,) = await delivery_url(visit(running=True, delivery_url=f"http://127.0.0.1:{elsewhere}"))
 
