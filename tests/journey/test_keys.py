@@ -28,5 +28,17 @@ def test_a_key_may_do_no_more_than_its_scopes_say(server: Server, command: Comma
     assert _list_images(server, key) == 403
 
 
+def test_while_a_key_is_rotated_both_are_good_and_then_the_new_one_alone(server: Server, command: Command) -> None:
+    old = command("keys", "create", "office", "--scope", "read", "-q", "--data", server.data).stdout.strip()
+
+    new = command("keys", "rotate", old.split("_")[1], "-q", "--data", server.data).stdout.strip()
+    meanwhile = [_list_images(server, key) for key in (old, new)]
+    newest = command("keys", "rotate", new.split("_")[1], "--overlap", "0m", "-q", "--data", server.data).stdout.strip()
+    afterwards = [_list_images(server, key) for key in (new, newest)]
+
+    assert meanwhile == [200, 200]
+    assert afterwards == [401, 200]
+
+
 def _list_images(server: Server, key: str) -> int:
     return httpx.get(f"{server.url}/v1/images", headers={"authorization": f"Bearer {key}"}).status_code

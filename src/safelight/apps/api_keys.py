@@ -1,7 +1,8 @@
-"""Makes, lists and revokes the application's API keys."""
+"""Makes, rotates and revokes the application's API keys."""
 
 import secrets
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -10,7 +11,7 @@ from safelight.domain import api_keys
 from safelight.domain.events import Action, Origin
 from safelight.domain.who import SYSTEM, ApiKey, ApiKeyId, Scope
 from safelight.ports.clock import Clock, Ids
-from safelight.ports.records import Records
+from safelight.ports.records import Records, Transaction
 
 SECRET_BYTES = 32
 EVERY_SCOPE = frozenset(Scope)
@@ -32,7 +33,10 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
             raise KeyInvalid(
                 "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
             )
-        await _keep(*named, FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock)
+        key_id, secret = named
+        first = ApiKey(key_id, FIRST_NAME, api_keys.digest(secret), EVERY_SCOPE, world.clock.now())
+        async with world.records.transaction() as tx:
+            await _keep(first, tx)
         await _see_that_it_opens(*named, records=world.records, clock=world.clock)
         return None
     async with world.records.reading() as snapshot:
@@ -44,19 +48,52 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
 async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records, clock: Clock) -> None:
     async with records.reading() as snapshot:
         key = await snapshot.api_key(key_id)
-    if key is not None and key.revoked_at is not None:
-        raise KeyInvalid(f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} was revoked. Give one with another id, or none")
+    if key is not None and key.has_ended(clock.now()):
+        raise KeyInvalid(
+            f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} was revoked or has ended. Give one with another id, or none"
+        )
     if key is None or not api_keys.opens(key, secret, now=clock.now()):
         raise KeyInvalid(
             f"SAFELIGHT_BOOTSTRAP_KEY: key {key_id} exists with another secret. Give that one, or a key with another id"
         )
 
 
-async def create_key(name: str, scopes: Collection[Scope], *, records: Records, clock: Clock, ids: Ids) -> str:
+async def create_key(
+    name: str,
+    scopes: Collection[Scope],
+    *,
+    expires_at: datetime | None = None,
+    records: Records,
+    clock: Clock,
+    ids: Ids,
+) -> str:
     """Make a key and return it: this is the only time that its secret is seen."""
-    key_id, secret = ApiKeyId(ids.new()), secrets.token_urlsafe(SECRET_BYTES)
-    await _keep(key_id, secret, name, frozenset(scopes), records=records, clock=clock)
-    return api_keys.write(key_id, secret)
+    key, text = _new_key(name, frozenset(scopes), expires_at, clock=clock, ids=ids)
+    async with records.transaction() as tx:
+        await _keep(key, tx)
+    return text
+
+
+async def rotate_key(
+    key_id: ApiKeyId, *, overlap: timedelta, records: Records, clock: Clock, ids: Ids
+) -> tuple[str, datetime]:
+    """Make a key that may do the same and return it, with when the old one ends: after `overlap`, or as it had before.
+
+    Raises KeyInvalid.
+    """
+    now = clock.now()
+    async with records.transaction() as tx:
+        old = await tx.api_key(key_id)
+        if old is None or old.has_ended(now):
+            raise KeyInvalid(
+                f"There is no key {key_id}, or it was revoked or has ended. `safelight keys list` shows what there is"
+            )
+        key, text = _new_key(old.name, old.scopes, None, clock=clock, ids=ids)
+        ends_at = min(now + overlap, old.expires_at or now + overlap)
+        await tx.expire_api_key(key_id, at=ends_at)
+        await _keep(key, tx)
+        await tx.audit(Origin(SYSTEM).event(Action.KEY_ROTATED, at=now, result=key_id, target=f"key:{key.id}"))
+    return text, ends_at
 
 
 async def revoke_key(key_id: ApiKeyId, *, records: Records, clock: Clock) -> bool:
@@ -68,11 +105,17 @@ async def revoke_key(key_id: ApiKeyId, *, records: Records, clock: Clock) -> boo
     return revoked
 
 
-async def _keep(
-    key_id: ApiKeyId, secret: str, name: str, scopes: frozenset[Scope], *, records: Records, clock: Clock
-) -> None:
-    key = ApiKey(key_id, name, api_keys.digest(secret), scopes, clock.now())
-    async with records.transaction() as tx:
-        if await tx.api_key(key_id) is None:
-            await tx.add_api_key(key)
-            await tx.audit(Origin(SYSTEM).event(Action.KEY_CREATED, at=key.created_at, result=key_id))
+def _new_key(
+    name: str, scopes: frozenset[Scope], expires_at: datetime | None, *, clock: Clock, ids: Ids
+) -> tuple[ApiKey, str]:
+    """Return a random key, and its text to hand out."""
+    key_id, secret = ApiKeyId(ids.new()), secrets.token_urlsafe(SECRET_BYTES)
+    key = ApiKey(key_id, name, api_keys.digest(secret), scopes, clock.now(), expires_at=expires_at)
+    return key, api_keys.write(key_id, secret)
+
+
+async def _keep(key: ApiKey, tx: Transaction) -> None:
+    """Keep a key, unless there is one with its id."""
+    if await tx.api_key(key.id) is None:
+        await tx.add_api_key(key)
+        await tx.audit(Origin(SYSTEM).event(Action.KEY_CREATED, at=key.created_at, result=key.id))

@@ -15,7 +15,9 @@ class Commands(LazyGroup):
         "up": Lazy("Serve everything from this one process: API, uploads, images and worker.", "safelight.cli.up:up"),
         "demo": Lazy("Start everything in a temporary folder, and send a photo.", "safelight.cli.demo:demo"),
         "upload": Lazy("Upload files through all six steps.", "safelight.cli.upload:upload"),
-        "keys": Lazy("Make, list and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"),
+        "keys": Lazy(
+            "Make, list, rotate and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"
+        ),
         "signing-keys": Lazy(
             "List, rotate and retire the keys that sign tokens and URLs.", "safelight.cli.signing_keys:app"
         ),

@@ -1,8 +1,9 @@
-"""`safelight keys`: make, list and revoke the application's API keys, whether a server runs or not."""
+"""`safelight keys`: make, list, rotate and revoke the application's API keys, whether a server runs or not."""
 
 import asyncio
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from safelight.adapters.system import SystemClock, SystemIds
-from safelight.apps.api_keys import EVERY_SCOPE, create_key, revoke_key
+from safelight.apps.api_keys import EVERY_SCOPE, create_key, revoke_key, rotate_key
 from safelight.apps.data_folder import records_in
+from safelight.cli.durations import duration
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import FAILED, err, errors_told, misused, out
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
@@ -23,8 +25,13 @@ NAME_SHOWN = 14
 UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of what moves the cursor, turns the direction of writing, or has no shape."""
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the key and nothing else.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")]
+
 app = typer.Typer(
-    help="Make, list and revoke API keys, whether the server runs or not.", no_args_is_help=True, add_completion=False
+    help="Make, list, rotate and revoke API keys, whether the server runs or not.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -34,7 +41,11 @@ def create(
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it may do; may be given several times. By default everything.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the key and nothing else.")] = False,
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="TIME", help="Let it end after so long, such as 12h or 30d."),
+    ] = None,
+    quiet: Quiet = False,
     data: Data = None,
 ) -> None:
     """Make a key and print it. It is shown this once: only its hash is kept."""
@@ -42,7 +53,7 @@ def create(
     _see_that_it_can_be_read(name)
     using = settings(data=data)
     with errors_told(using):
-        key = asyncio.run(_create(using.data, name, scopes))
+        key = asyncio.run(_create(using.data, name, scopes, expires))
     if quiet:
         typer.echo(key)
         return
@@ -59,13 +70,33 @@ def list_keys(data: Data = None) -> None:
     if not keys:
         out.print("There are no keys. `safelight keys create NAME` makes one.")
         return
-    out.print(_table(keys), soft_wrap=False)
+    out.print(_table(keys, SystemClock().now()), soft_wrap=False)
 
 
 @app.command()
-def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")], data: Data = None
+def rotate(
+    key_id: KeyId,
+    overlap: Annotated[
+        timedelta,
+        typer.Option(parser=duration, metavar="TIME", help="How long the old key stays good, such as 90m, 24h or 7d."),
+    ] = "24h",  # type: ignore[assignment]  # Typer parses a default as well
+    quiet: Quiet = False,
+    data: Data = None,
 ) -> None:
+    """Make a key of the same name that may do the same, print it this once, and let the old one end a while later."""
+    using = settings(data=data)
+    with errors_told(using):
+        key, ends_at = asyncio.run(_rotate(using.data, ApiKeyId(key_id), overlap))
+    if quiet:
+        typer.echo(key)
+        return
+    out.print(f"Made a new key for {key_id}, which ends at {ends_at:%Y-%m-%d %H:%M} UTC.", markup=False)
+    out.print("The new one is shown this once: keep it.")
+    typer.echo(key)
+
+
+@app.command()
+def revoke(key_id: KeyId, data: Data = None) -> None:
     """Revoke a key, from this moment on and for good."""
     using = settings(data=data)
     with errors_told(using):
@@ -77,9 +108,16 @@ def revoke(
     out.print(f"Revoked {key_id}")
 
 
-async def _create(folder: Path, name: str, scopes: frozenset[Scope]) -> str:
+async def _create(folder: Path, name: str, scopes: frozenset[Scope], expires: timedelta | None) -> str:
+    clock = SystemClock()
+    expires_at = None if expires is None else clock.now() + expires
     async with records_in(folder) as records:
-        return await create_key(name, scopes, records=records, clock=SystemClock(), ids=SystemIds())
+        return await create_key(name, scopes, expires_at=expires_at, records=records, clock=clock, ids=SystemIds())
+
+
+async def _rotate(folder: Path, key_id: ApiKeyId, overlap: timedelta) -> tuple[str, datetime]:
+    async with records_in(folder) as records:
+        return await rotate_key(key_id, overlap=overlap, records=records, clock=SystemClock(), ids=SystemIds())
 
 
 async def _list(folder: Path) -> Sequence[ApiKey]:
@@ -92,20 +130,27 @@ async def _revoke(folder: Path, key_id: ApiKeyId) -> bool:
         return await revoke_key(key_id, records=records, clock=SystemClock())
 
 
-def _table(keys: Sequence[ApiKey]) -> Table:
+def _table(keys: Sequence[ApiKey], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("ID", "Made (UTC)", "May", "Name"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    for heading in ("ID", "Made (UTC)", "May"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Name")  # where there is no room for all, names are cut
     for key in keys:
-        style = "dim" if key.revoked_at else None
-        may = "everything" if key.scopes >= EVERY_SCOPE else _words(key.scopes)
-        if key.revoked_at:
-            may = f"revoked {key.revoked_at:%Y-%m-%d}"
-        name = Text(key.name)
+        name = Text(key.name, no_wrap=True, overflow="ellipsis")
         name.truncate(NAME_SHOWN, overflow="ellipsis")
-        cells = (key.id, f"{key.created_at:%Y-%m-%d}", may, name.plain)
-        table.add_row(*map(Text, cells), style=style)
+        cells = (Text(key.id), Text(f"{key.created_at:%Y-%m-%d}"), Text(_may(key, now)), name)
+        table.add_row(*cells, style="dim" if key.has_ended(now) else None)
     return table
+
+
+def _may(key: ApiKey, now: datetime) -> str:
+    """Return what a key may do and when it ends, or since when it may nothing any more."""
+    if key.revoked_at:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    if key.has_ended(now):
+        return f"ended {key.expires_at:%Y-%m-%d}"
+    may = "everything" if key.scopes >= EVERY_SCOPE else _words(key.scopes)
+    return f"{may}, ends {key.expires_at:%Y-%m-%d}" if key.expires_at else may
 
 
 def _see_that_it_can_be_read(name: str) -> None:

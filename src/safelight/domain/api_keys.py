@@ -29,5 +29,4 @@ def digest(secret: str) -> str:
 
 def opens(key: ApiKey, secret: str, *, now: datetime) -> bool:
     """Whether this is the secret of a key that is neither revoked nor past its end."""
-    valid = key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
-    return hmac.compare_digest(key.secret_sha256, digest(secret)) and valid
+    return hmac.compare_digest(key.secret_sha256, digest(secret)) and not key.has_ended(now)

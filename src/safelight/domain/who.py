@@ -73,3 +73,7 @@ class ApiKey:
     revoked_at: datetime | None = None
     expires_at: datetime | None = None
     """From then on it opens nothing: so ends a key that was rotated."""
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether it is revoked, or past its end."""
+        return self.revoked_at is not None or (self.expires_at is not None and now >= self.expires_at)
