@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
-from safelight.http import image_routes, operate_routes, show_routes, upload_routes
+from safelight.http import image_routes, operate_routes, show_routes, token_routes, upload_routes
 from safelight.http.auth import ApiRequest
 from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
@@ -33,6 +33,8 @@ ROUTES = [
     image_routes.page,
     image_routes.remove,
     image_routes.reprocess,
+    token_routes.give_tokens,
+    token_routes.withdraw_tokens,
     operate_routes.alive,
     operate_routes.ready,
     operate_routes.metrics,

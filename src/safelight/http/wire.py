@@ -127,6 +127,12 @@ class ResignedOut(Struct, frozen=True):
     upload: UploadOut
 
 
+class TokensOut(Struct, frozen=True):
+    """What shows a protected image: `Authorization: Bearer`, or `?read_token=` where no header can be set."""
+
+    read_token: str
+
+
 class PageOut(Struct, frozen=True):
     """Images, newest first; `next` is the `after` of the next page."""
 

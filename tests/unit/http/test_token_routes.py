@@ -1,0 +1,115 @@
+"""Tokens given again and revoked: by the application's keys, and by no token."""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import httpx
+import pytest
+
+from safelight.domain import api_keys
+from safelight.domain.events import Action
+from safelight.domain.image import State
+from safelight.domain.tokens import Purpose
+from safelight.domain.who import ApiKey, ApiKeyId, Scope
+
+KEY = api_keys.write(ApiKeyId("a" * 32), "s" * 32)
+
+AddKey = Callable[[Collection[Scope]], Awaitable[None]]
+
+
+@pytest.fixture
+def add_key(stage: Any) -> AddKey:
+    """Keeps the key, with these scopes."""
+
+    async def add(scopes: Collection[Scope]) -> None:
+        async with stage.records.transaction() as tx:
+            digest = api_keys.digest("s" * 32)
+            await tx.add_api_key(ApiKey(ApiKeyId("a" * 32), "test", digest, frozenset(scopes), stage.clock.now()))
+
+    return add
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {credential}"}
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_a_key_gets_a_read_token_that_shows_the_image(call: httpx.AsyncClient, add_key: AddKey, stage: Any):
+    await add_key({Scope.READ})
+    image = await stage.image_in(State.READY, kind="passport", public=False)
+
+    given = await call.post(f"/v1/images/{image.id}/tokens", headers=bearer(KEY))
+
+    assert given.status_code == 200
+    assert list(given.json()) == ["read_token"]
+    assert given.headers["cache-control"] == "no-store"
+    seen = await call.get(f"/v1/images/{image.id}", headers=bearer(given.json()["read_token"]))
+    assert seen.status_code == 200
+
+
+async def test_after_a_revocation_the_old_token_is_refused_and_a_new_one_is_given(
+    call: httpx.AsyncClient, add_key: AddKey, stage: Any
+):
+    await add_key({Scope.READ, Scope.MANAGE})
+    image = await stage.image_in(State.READY)
+    path = f"/v1/images/{image.id}"
+    old = (await call.post(f"{path}/tokens", headers=bearer(KEY))).json()["read_token"]
+
+    revoked = await call.delete(f"{path}/tokens", headers=bearer(KEY))
+    new = (await call.post(f"{path}/tokens", headers=bearer(KEY))).json()["read_token"]
+
+    assert (revoked.status_code, revoked.content) == (204, b"")
+    assert code(await call.get(path, headers=bearer(old))) == (403, "token_invalid")
+    assert (await call.get(path, headers=bearer(new))).status_code == 200
+    assert await stage.actions(image.id) == [Action.TOKENS_GIVEN, Action.TOKENS_REVOKED, Action.TOKENS_GIVEN]
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_each_needs_a_scope_of_its_own(call: httpx.AsyncClient, add_key: AddKey, stage: Any, scope: Scope):
+    await add_key({scope})
+    image = await stage.image_in(State.READY)
+
+    given = await call.post(f"/v1/images/{image.id}/tokens", headers=bearer(KEY))
+    revoked = await call.delete(f"/v1/images/{image.id}/tokens", headers=bearer(KEY))
+
+    assert given.status_code == (200 if scope is Scope.READ else 403)
+    assert revoked.status_code == (204 if scope is Scope.MANAGE else 403)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.WRITE, Purpose.READ])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_no_token_is_given_for_a_token_and_none_revokes(
+    call: httpx.AsyncClient, stage: Any, method: str, purpose: Purpose
+):
+    """One that leaked could be renewed for ever, or could lock out whoever has it by right."""
+    image = await stage.image_in(State.REQUESTED)
+    token = stage.tokens.image_token(purpose, image.id, image.token_generation)
+    path = f"/v1/images/{image.id}/tokens"
+
+    in_header = await call.request(method, path, headers=bearer(token))
+    in_query = await call.request(method, path, params={"read_token": token})
+
+    assert code(in_header) == (403, "token_invalid")
+    assert code(in_query) == (401, "not_authenticated")
+    assert await stage.stored(image.id) == image
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_an_image_that_is_not_there_is_not_found(call: httpx.AsyncClient, add_key: AddKey, method: str):
+    await add_key(frozenset(Scope))
+
+    answer = await call.request(method, f"/v1/images/{'f' * 32}/tokens", headers=bearer(KEY))
+
+    assert code(answer) == (404, "image_not_found")
+
+
+async def test_of_a_deleted_image_there_is_no_token(call: httpx.AsyncClient, add_key: AddKey, stage: Any):
+    await add_key({Scope.READ})
+    image = await stage.image_in(State.DELETED)
+
+    answer = await call.post(f"/v1/images/{image.id}/tokens", headers=bearer(KEY))
+
+    assert code(answer) == (410, "image_gone")
