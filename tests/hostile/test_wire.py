@@ -13,6 +13,7 @@ import pytest
 
 from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.disk.signer import DiskSigner
+from safelight.adapters.rates import MemoryRates
 from safelight.apps.uploads import uploads_app
 from safelight.domain import keys
 from safelight.domain.image import ImageId
@@ -88,7 +89,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     settings = Settings(_env_file=None, body_grace=SHORT, min_bytes_per_second=10_000_000, min_free_bytes=0)
     with ThreadPoolExecutor(4) as io:
         objects = DiskObjectStore(tmp_path, io=io)
-        app = uploads_app(settings, tokens, objects, clock=Noon(), ids=ids)
+        app = uploads_app(settings, tokens, objects, clock=Noon(), ids=ids, limiter=MemoryRates(refused=lambda _: None))
         async with serving(app, http=connection(LIMITS)) as port:
             signer = DiskSigner(tokens, uploads_url="", delivery_url="")
             yield Service(port, tmp_path, signer, objects, ids)

@@ -12,6 +12,7 @@ import pytest
 
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.domain import keys
@@ -27,6 +28,7 @@ from safelight.domain.who import Role, Scope, Who
 from safelight.http.api import api
 from safelight.http.asgi import App
 from safelight.http.parts import Limits, Parts
+from safelight.http.rates import Rates
 from safelight.http.request_id import with_request_id
 from safelight.journey.finalize import Retries
 from safelight.journey.request import Rules
@@ -142,6 +144,7 @@ def parts(stage: Stage) -> Parts:
             download_bucket=timedelta(minutes=5),
             allowed_origins=("https://app.example",),
         ),
+        rates=Rates.of(MemoryRates(refused=metrics.refused), calls=100, bad_keys=10, shows=100, token_shows=100),
         links=stage.links,
         records=stage.records,
         objects=stage.objects,

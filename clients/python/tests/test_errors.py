@@ -51,7 +51,7 @@ async def test_an_answer_of_something_in_between_is_an_error_too(
 
 
 async def test_an_error_says_when_to_come_back(server: Any, safelight: Any, problem: Any) -> None:
-    answer = problem(429, "rate_limited")
+    answer = problem(429, "too_many_requests")
     answer.headers["Retry-After"] = "3600"
     server.plan("GET", answer)
 

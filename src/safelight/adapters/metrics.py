@@ -45,6 +45,9 @@ class PrometheusMetrics:
         self._moved = Counter(
             "safelight_bytes", "Bytes from (in) and to (out) clients", ["direction"], registry=self._registry
         )
+        self._refused = Counter(
+            "safelight_refused", "Calls that were one too many, by rate limit", ["policy"], registry=self._registry
+        )
         self._levels = Gauge(
             "safelight_level",
             "queue_depth, queue_age_seconds, slots_busy, slots, loop_lag_seconds, sandbox_peak_bytes, images by state",
@@ -79,6 +82,10 @@ class PrometheusMetrics:
     def moved(self, direction: str, count: int) -> None:
         """Note bytes."""
         self._moved.labels(direction).inc(count)
+
+    def refused(self, policy: str) -> None:
+        """Note a refusal."""
+        self._refused.labels(policy).inc()
 
     def level(self, what: str, value: float) -> None:
         """Note how high something stands."""

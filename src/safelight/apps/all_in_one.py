@@ -75,7 +75,9 @@ def _whole(world: World) -> App:
     """Return the API and the upload service as one application."""
     settings = world.settings
     api = limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
-    uploads = uploads_app(settings, world.tokens, world.objects, clock=world.clock, ids=world.ids)
+    uploads = uploads_app(
+        settings, world.tokens, world.objects, clock=world.clock, ids=world.ids, limiter=world.limiter
+    )
     return with_request_id(_split(api, counted(uploads, world.metrics)), new_id=world.ids.new)
 
 

@@ -7,6 +7,7 @@ from safelight.apps.wiring import World
 from safelight.http.api import ROUTES, api
 from safelight.http.openapi import openapi_document, openapi_schema
 from safelight.http.parts import Limits, Parts
+from safelight.http.rates import Rates
 from safelight.journey.request import Rules
 
 
@@ -24,6 +25,13 @@ def api_app(world: World) -> Litestar:
             events_max=settings.events_max,
             download_bucket=settings.download_bucket,
             allowed_origins=settings.allowed_origins,
+        ),
+        rates=Rates.of(
+            world.limiter,
+            calls=settings.address_calls_per_minute,
+            bad_keys=settings.address_bad_keys_per_minute,
+            shows=settings.address_downloads_per_minute,
+            token_shows=settings.token_downloads_per_minute,
         ),
         links=world.links,
         records=world.records,

@@ -9,16 +9,26 @@ from safelight.http.files import Files
 from safelight.http.gateway import Gateway
 from safelight.http.uploads import Uploads
 from safelight.ports.clock import Clock, Ids
+from safelight.ports.rate_limiter import Rate, RateLimiter
 from safelight.settings import Settings
 
 
-def uploads_app(settings: Settings, tokens: Tokens, objects: DiskObjectStore, *, clock: Clock, ids: Ids) -> App:
+def uploads_app(
+    settings: Settings, tokens: Tokens, objects: DiskObjectStore, *, clock: Clock, ids: Ids, limiter: RateLimiter
+) -> App:
     """Return the ASGI application."""
     pace = Pace(total=settings.body_timeout, grace=settings.body_grace, least_rate=settings.min_bytes_per_second)
     origins = settings.allowed_origins
     return Gateway(
         uploads=Uploads(objects, tokens, clock=clock, pace=pace, allowed_origins=origins),
-        files=Files(objects, tokens, clock=clock, allowed_origins=origins),
+        files=Files(
+            objects,
+            tokens,
+            clock=clock,
+            allowed_origins=origins,
+            limiter=limiter,
+            downloads=Rate("address-downloads", settings.address_downloads_per_minute),
+        ),
         new_request_id=ids.new,
         origin_headers=lambda scope: origin_headers(scope, origins),
     )

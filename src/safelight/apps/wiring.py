@@ -10,6 +10,7 @@ from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringFile
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.signals import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
@@ -56,6 +57,7 @@ class World:
     clock: SystemClock
     ids: SystemIds
     metrics: PrometheusMetrics
+    limiter: MemoryRates
 
 
 @asynccontextmanager
@@ -92,4 +94,5 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
             clock=clock,
             ids=SystemIds(),
             metrics=metrics,
+            limiter=MemoryRates(refused=metrics.refused),
         )

@@ -10,6 +10,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import Middleware
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
 from safelight.http import image_routes, operate_routes, show_routes, token_routes, upload_routes
@@ -17,6 +18,7 @@ from safelight.http.auth import ApiRequest
 from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
 from safelight.http.problems import Problem, http_problem, problem
+from safelight.http.rates import counted_by
 from safelight.http.request_id import request_id_of
 
 log = structlog.get_logger()
@@ -42,7 +44,7 @@ ROUTES = [
     operate_routes.docs,
 ]
 
-EXPOSED = ["etag", "retry-after", "location", "x-request-id"]
+EXPOSED = ["etag", "retry-after", "location", "x-request-id", "ratelimit", "ratelimit-policy"]
 """Response headers that scripts of allowed origins may read."""
 
 
@@ -50,6 +52,7 @@ def api(parts: Parts, *, version: str) -> Litestar:
     """Return the API over these parts."""
     return Litestar(
         route_handlers=ROUTES,
+        middleware=[cast("Middleware", counted_by(parts.rates))],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers={SafelightError: _refused, HTTPException: _http_error, Exception: _our_fault},
         request_max_body_size=parts.limits.max_body_bytes,

@@ -16,6 +16,7 @@ from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import VERSION, Purpose, image_named_by
 from safelight.domain.who import NOBODY, Role, Scope, Who
 from safelight.http.parts import Parts
+from safelight.http.rates import trying_a_key
 from safelight.http.request_id import request_id_of
 
 ApiRequest = Request[Any, Any, Any]
@@ -63,7 +64,8 @@ class Caller:
 async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = None) -> Caller:
     """Return who calls. Raises NotAuthenticated where what they show is no valid credential.
 
-    `read_token` is that of the query; a header counts more.
+    `read_token` is that of the query; a header counts more. Raises TooManyRequests where an address has shown too many
+    keys that are none.
     """
     header = request.headers.get("authorization")
     if header is None:
@@ -74,7 +76,9 @@ async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = 
     credential = credential.strip()
     if credential.startswith(f"{VERSION}."):
         return Caller(_origin(request, NOBODY), credential)
-    return Caller(_origin(request, await _application(credential, parts)))
+    with trying_a_key(request.scope, parts.rates):
+        who = await _application(credential, parts)
+    return Caller(_origin(request, who))
 
 
 async def _application(credential: str, parts: Parts) -> Who:

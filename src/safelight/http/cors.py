@@ -7,6 +7,9 @@ from safelight.http.asgi import Scope, header
 PREFLIGHT_SECONDS = 7200
 """Chromium remembers no preflight for longer."""
 
+EXPOSED = "ETag, Retry-After, RateLimit, RateLimit-Policy"
+"""Response headers that scripts of allowed origins may read."""
+
 ANYONE = {"access-control-allow-origin": "*"}
 
 
@@ -16,7 +19,7 @@ def origin_headers(scope: Scope, allowed_origins: Collection[str]) -> dict[str, 
     vary = {"vary": "Origin"}
     if origin is None or origin not in allowed_origins:
         return vary
-    return vary | {"access-control-allow-origin": origin, "access-control-expose-headers": "ETag"}
+    return vary | {"access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED}
 
 
 def preflight_headers(scope: Scope, allowed_origins: Collection[str], *, methods: str) -> dict[str, str]:

@@ -18,9 +18,11 @@ from safelight.http.cors import ANYONE, origin_headers
 from safelight.http.disposition import disposition
 from safelight.http.problems import wrong_method
 from safelight.http.ranges import ByteRange, parse_range
+from safelight.http.rates import address_of
 from safelight.http.request_id import request_id_of
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import OpenObject, OutgoingStore, StoredObject
+from safelight.ports.rate_limiter import Rate, RateLimiter
 
 METHODS = "GET, HEAD"
 SENT_AT_ONCE = 256 * 1024
@@ -57,12 +59,21 @@ class Files:
     """The ASGI application behind `/public/` and `/private/`. Raises the errors; `Gateway` answers them."""
 
     def __init__(
-        self, outgoing: OutgoingStore, tokens: Tokens, *, clock: Clock, allowed_origins: Collection[str]
+        self,
+        outgoing: OutgoingStore,
+        tokens: Tokens,
+        *,
+        clock: Clock,
+        allowed_origins: Collection[str],
+        limiter: RateLimiter,
+        downloads: Rate,
     ) -> None:
         self._outgoing = outgoing
         self._tokens = tokens
         self._clock = clock
         self._allowed_origins = frozenset(allowed_origins)
+        self._limiter = limiter
+        self._downloads = downloads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - a GET has no body
         """Deliver one object."""
@@ -70,6 +81,7 @@ class Files:
             refusal = wrong_method(METHODS, request_id=request_id_of(scope))
             await answer(send, refusal.status, refusal.headers, refusal.body)
             return
+        self._limiter.hit(self._downloads, address_of(scope))
         wanted = self._wanted(scope)
         try:
             opened = await self._outgoing.open(wanted.key, ahead=_ahead(scope))

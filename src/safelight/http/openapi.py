@@ -125,10 +125,15 @@ def _config(version: str) -> OpenAPIConfig:
     )
 
 
-def problems(*possible: type[SafelightError]) -> Responses:
-    """Return the answers that these errors give, and those that any call can give."""
+def problems(*possible: type[SafelightError], limited: bool = True) -> Responses:
+    """Return the answers that these errors give, and those that any call can give.
+
+    `limited`: whether there is a limit to how often.
+    """
     codes: defaultdict[int, list[str]] = defaultdict(list, {500: ["internal_error"]})
-    several: tuple[type[SafelightError], ...] = (*possible, errors.Busy, errors.StorageFailed)
+    several: list[type[SafelightError]] = [*possible, errors.Busy, errors.StorageFailed]
+    if limited:
+        several.append(errors.TooManyRequests)
     for error in dict.fromkeys(several):
         codes[STATUS[error]].append(error.code)
     return {

@@ -8,6 +8,7 @@ from safelight.domain.errors import Busy, DiskFull
 from safelight.http.auth import ApiParts, ApiRequest
 from safelight.http.docs_page import docs_page
 from safelight.http.openapi import FOR_ANYBODY, openapi_document, problems, success
+from safelight.http.rates import COUNTED_AS, Count
 
 READY_WITHIN_S = 5.0
 """A database or store that takes longer to answer is not ready to serve."""
@@ -22,7 +23,8 @@ DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none
     summary="Is the process alive?",
     response_description="It is",
     security=FOR_ANYBODY,
-    responses=problems(),
+    opt={COUNTED_AS: Count.NOTHING},
+    responses=problems(limited=False),
 )
 async def alive() -> dict[str, str]:
     """Answer while the process can answer at all."""
@@ -35,7 +37,8 @@ async def alive() -> dict[str, str]:
     summary="Can it serve?",
     response_description="It can",
     security=FOR_ANYBODY,
-    responses=problems(DiskFull),
+    opt={COUNTED_AS: Count.NOTHING},
+    responses=problems(DiskFull, limited=False),
 )
 async def ready(parts: ApiParts) -> dict[str, str]:
     """Answer 200 where the database answers and there is room for uploads, else 503 or 507."""
@@ -55,20 +58,21 @@ async def ready(parts: ApiParts) -> dict[str, str]:
     tags=["Operate"],
     summary="Measurements for Prometheus",
     security=FOR_ANYBODY,
-    responses={200: success(str, "Prometheus text format", media_type="text/plain")} | problems(),
+    opt={COUNTED_AS: Count.NOTHING},
+    responses={200: success(str, "Prometheus text format", media_type="text/plain")} | problems(limited=False),
 )
 async def metrics(parts: ApiParts) -> Response[bytes]:
     """Return steps, bytes, latencies and levels in the Prometheus text format."""
     return Response(parts.exposition(), media_type="text/plain; version=0.0.4")
 
 
-@get("/openapi.json", include_in_schema=False)
+@get("/openapi.json", include_in_schema=False, opt={COUNTED_AS: Count.OPEN_CALL})
 async def openapi(request: ApiRequest) -> Response[bytes]:
     """Return the OpenAPI document."""
     return Response(openapi_document(request.app.state.openapi()), media_type=MediaType.JSON)
 
 
-@get("/docs", include_in_schema=False)
+@get("/docs", include_in_schema=False, opt={COUNTED_AS: Count.OPEN_CALL})
 async def docs(request: ApiRequest) -> Response[str]:
     """Return the OpenAPI document as a page to read."""
     page = docs_page(request.app.state.openapi())

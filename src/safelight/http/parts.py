@@ -7,6 +7,7 @@ from datetime import timedelta
 from safelight.domain.kind import Kinds
 from safelight.domain.tokens import Tokens
 from safelight.domain.urls import Links
+from safelight.http.rates import Rates
 from safelight.journey.request import Rules
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.metrics import Metrics
@@ -31,10 +32,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Ports, rules and limits. `told`: whether the application wants webhooks."""
+    """Ports, rules, limits and rates. `told`: whether the application wants webhooks."""
 
     rules: Rules
     limits: Limits
+    rates: Rates
     links: Links
     records: Records
     objects: ObjectStore

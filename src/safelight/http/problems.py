@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from safelight.domain import errors
 from safelight.domain.errors import SafelightError
+from safelight.http.rate_headers import rate_headers
 
 STATUS: Mapping[type[SafelightError], int] = MappingProxyType(
     {
@@ -132,7 +133,10 @@ def _headers_of(error: SafelightError) -> dict[str, str]:
             return {"www-authenticate": "Bearer"}
         case errors.RangeNotSatisfiable(size=size):
             return {"content-range": f"bytes */{size}"}
-        case errors.ImageNotReady():
+        case errors.TooManyRequests(policy=policy, allowed=allowed, window_seconds=window, retry_after=seconds):
+            limits = rate_headers(policy, allowed=allowed, window_seconds=window, left=0, reset=seconds)
+            return {"retry-after": str(seconds), **limits}
+        case errors.ImageNotReady() | errors.TooManyOpenUploads():
             return {"retry-after": RETRY_AFTER_SECONDS}
         case _:
             return {}

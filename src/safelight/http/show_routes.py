@@ -16,8 +16,11 @@ from safelight.domain.who import Scope
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, reach_image
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
+from safelight.http.rate_headers import headers_of
+from safelight.http.rates import COUNTED_AS, Count
 from safelight.http.wire import KindOut, KindsOut
 from safelight.journey.deliver import Wish, show_variant
+from safelight.ports.rate_limiter import Remaining
 
 KINDS_MAX_AGE_S = 60
 """Clients check a file against a kind's rules before they ask; a change of the kinds file shows after a minute."""
@@ -43,6 +46,7 @@ Out = TypeVar("Out")
     summary="List the kinds",
     response_description="Every kind",
     security=FOR_ANYBODY,
+    opt={COUNTED_AS: Count.OPEN_CALL},
     responses=problems(),
 )
 async def kinds(parts: ApiParts) -> Response[KindsOut]:
@@ -56,6 +60,7 @@ async def kinds(parts: ApiParts) -> Response[KindsOut]:
     summary="See what a kind accepts",
     response_description="The kind",
     security=FOR_ANYBODY,
+    opt={COUNTED_AS: Count.OPEN_CALL},
     responses=problems(errors.UnknownKind),
 )
 async def one_kind(
@@ -71,6 +76,7 @@ async def one_kind(
     tags=["6 Show"],
     summary="Go to a rendition",
     security=FOR_ANYBODY_OR_BEARER,
+    opt={COUNTED_AS: Count.SHOW},
     responses={302: success(None, "The rendition is at `Location`")}
     | problems(
         *REACHING,
@@ -97,7 +103,7 @@ async def show(
 
     Anybody may see a public image; a protected one needs its read token, in the header or as `?read_token=`.
     """
-    image = await _showable(ImageId(image_id), request, parts, read_token)
+    image, left = await _showable(ImageId(image_id), request, parts, read_token)
     wish = Wish(variant, [wanted_format] if wanted_format else acceptable(accept), width)
     with parts.metrics.step("show"):
         url = await show_variant(
@@ -110,7 +116,8 @@ async def show(
             bucket=parts.limits.download_bucket,
         )
     headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
-    return Response(None, status_code=302, headers=headers | {"referrer-policy": "no-referrer"})
+    headers |= {"referrer-policy": "no-referrer"} | (headers_of(left) if left else {})
+    return Response(None, status_code=302, headers=headers)
 
 
 def acceptable(accept: str | None) -> list[OutputFormat]:
@@ -137,19 +144,22 @@ def _caching(image: Image, parts: Parts) -> str:
     return f"public, max-age={REDIRECT_MAX_AGE_S}" if image.public else f"private, max-age={seconds}"
 
 
-async def _showable(image_id: ImageId, request: ApiRequest, parts: Parts, read_token: str | None) -> Image:
-    """Return the image, if it is public or the caller may read it.
+async def _showable(
+    image_id: ImageId, request: ApiRequest, parts: Parts, read_token: str | None
+) -> tuple[Image, Remaining | None]:
+    """Return the image, if it is public or the caller may read it, and what is left to its read token.
 
     One that does not exist is answered as a protected one would be, so that nobody learns which there are.
     """
     with suppress(ImageNotFound):
         image = await find_image(image_id, parts)
         if image.public:
-            return image
+            return image, None
     caller = await caller_of(request, parts, read_token)
-    return await reach_image(
+    image = await reach_image(
         caller, image_id, parts, scope=Scope.READ, purposes=(Purpose.READ,), action="see protected images"
     )
+    return image, parts.rates.count_token(image) if caller.token else None
 
 
 def _cached(content: Out) -> Response[Out]:

@@ -25,6 +25,10 @@ class Metrics(Protocol):
         """Note bytes that came `in` from clients or went `out` to them."""
         ...
 
+    def refused(self, policy: str) -> None:
+        """Note that a call was one too many for a rate limit."""
+        ...
+
     def level(self, what: str, value: float) -> None:
         """Note how high something stands now: the queue's depth and age, busy slots, the loop's lag."""
         ...

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+WINDOW_SECONDS = 60
+"""Every rate is one of a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

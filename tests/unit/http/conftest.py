@@ -8,16 +8,19 @@ from urllib.parse import urlsplit
 import pytest
 
 from safelight.adapters.disk.signer import DiskSigner
+from safelight.adapters.rates import MemoryRates
 from safelight.domain.tokens import Keyring, Tokens
 from safelight.http.body import Pace
 from safelight.http.cors import origin_headers
 from safelight.http.files import Files
 from safelight.http.gateway import Gateway
 from safelight.http.uploads import Uploads
+from safelight.ports.rate_limiter import Rate
 from safelight.testing.memory_store import MemoryObjectStore
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ORIGIN = "https://app.example"
+DOWNLOADS = 50
 
 
 class Noon:
@@ -86,7 +89,14 @@ def client() -> Client:
     pace = Pace(total=timedelta(seconds=60), grace=timedelta(milliseconds=50), least_rate=1_000_000)
     app = Gateway(
         uploads=Uploads(store, tokens, clock=Noon(), pace=pace, allowed_origins=[ORIGIN]),
-        files=Files(store, tokens, clock=Noon(), allowed_origins=[ORIGIN]),
+        files=Files(
+            store,
+            tokens,
+            clock=Noon(),
+            allowed_origins=[ORIGIN],
+            limiter=MemoryRates(refused=lambda _: None, now=lambda: 0.0),
+            downloads=Rate("address-downloads", DOWNLOADS),
+        ),
         new_request_id=lambda: "request-1",
         origin_headers=lambda scope: origin_headers(scope, [ORIGIN]),
     )

@@ -1,5 +1,6 @@
 """Delivery: conditions, ranges and headers of what is stored."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -191,3 +192,31 @@ async def test_nothing_stored_can_be_changed_here(stored: Any, method: str):
     answer = await stored(method, stored.signer.public_url(PUBLIC))
 
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_an_address_that_fetches_too_often_is_refused_whatever_it_asks_for(stored: Any):
+    origin = {"origin": "https://app.example"}
+    asked = [PUBLIC, PRIVATE, "public/" + "f" * 32 + "/thumb-0123456789abcdef-96.jpg"]
+    before = [(await stored("GET", stored.signer.public_url(asked[number % 3]))).status for number in range(50)]
+
+    refused = await stored("GET", stored.signer.public_url(PUBLIC), headers=origin)
+
+    assert set(before) == {200, 403, 404}
+    assert (refused.status, json.loads(refused.body)["code"]) == (429, "too_many_requests")
+    assert refused.headers["retry-after"] == "60"
+    assert refused.headers["ratelimit-policy"] == '"address-downloads";q=50;w=60'
+    assert refused.headers["access-control-allow-origin"] == "https://app.example"
+    assert "RateLimit" in refused.headers["access-control-expose-headers"]
+
+
+async def test_what_is_cached_for_everybody_says_nothing_of_one_clients_rate(stored: Any):
+    answer = await stored("GET", stored.signer.public_url(PUBLIC))
+
+    assert "ratelimit" not in answer.headers
+
+
+async def test_uploads_are_not_counted_as_downloads(stored: Any):
+    for _ in range(60):
+        refused = await stored("PUT", "/incoming/20261101/" + "f" * 32 + ".1")
+
+        assert refused.status == 403

@@ -64,6 +64,10 @@ def test_our_own_failures_tell_nothing_but_the_request_id(error: Exception, stat
         (errors.RangeNotSatisfiable(size=10), "content-range", "bytes */10"),
         (errors.DiskFull(), "retry-after", "5"),
         (errors.ImageNotReady("0190", "processing"), "retry-after", "5"),
+        (errors.TooManyOpenUploads(used=100, allowed=100), "retry-after", "5"),
+        (errors.TooManyRequests("address", 600, 60, 17), "retry-after", "17"),
+        (errors.TooManyRequests("address", 600, 60, 17), "ratelimit", '"address";r=0;t=17'),
+        (errors.TooManyRequests("address", 600, 60, 17), "ratelimit-policy", '"address";q=600;w=60'),
     ],
 )
 def test_some_errors_have_headers_of_their_own(error: SafelightError, name: str, value: str):

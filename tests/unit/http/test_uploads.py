@@ -263,7 +263,7 @@ async def test_a_known_page_may_upload(client: Any):
     assert preflight.headers["access-control-allow-methods"] == "PUT, POST"
     assert preflight.headers["access-control-allow-headers"] == "content-type"
     assert answer.headers["access-control-allow-origin"] == ORIGIN
-    assert answer.headers["access-control-expose-headers"] == "ETag"
+    assert answer.headers["access-control-expose-headers"] == "ETag, Retry-After, RateLimit, RateLimit-Policy"
 
 
 async def test_a_known_page_can_read_why_it_was_refused(client: Any):

@@ -1,0 +1,135 @@
+"""How often one client may call: which rate counts for a call, and whose it is."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Self
+
+from safelight.domain import api_keys
+from safelight.domain.errors import NotAuthenticated
+from safelight.domain.image import Image
+from safelight.http.asgi import App, Message, Receive, Scope, Send, encode
+from safelight.http.rate_headers import headers_of
+from safelight.ports.rate_limiter import Rate, RateLimiter, Remaining
+
+NETWORK_BYTES = 8
+"""An IPv6 client has a /64 to itself, and any address in it (RFC 4291, 2.5.4; RFC 6177, 2)."""
+
+NO_ADDRESS = "none"
+"""Clients without an address, or with one that is none, count as one."""
+
+COUNTED_AS = "counted_as"
+"""Key of a route's `opt`: the Count of its calls. One that does not say counts as CALL."""
+
+BEARER_KEY = f"bearer {api_keys.PREFIX}".encode()
+
+
+class Count(Enum):
+    """What a call of a route counts as."""
+
+    NOTHING = auto()
+    CALL = auto()
+    """A call of the API, unless it comes with an API key, which is looked at."""
+    OPEN_CALL = auto()
+    """A call of the API that looks at no credential, so that none spares it."""
+    SHOW = auto()
+    """An image that is fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The rates of the API: those of an address, and that of a read token."""
+
+    limiter: RateLimiter
+    calls: Rate
+    bad_keys: Rate
+    shows: Rate
+    token_shows: Rate
+
+    @classmethod
+    def of(cls, limiter: RateLimiter, *, calls: int, bad_keys: int, shows: int, token_shows: int) -> Self:
+        """Return rates that allow so many in a minute."""
+        return cls(
+            limiter,
+            calls=Rate("address", calls),
+            bad_keys=Rate("address-bad-keys", bad_keys),
+            shows=Rate("address-shows", shows),
+            token_shows=Rate("token-shows", token_shows),
+        )
+
+    def count_token(self, image: Image) -> Remaining:
+        """Count that the read token of an image was used, however it is written. Raises TooManyRequests."""
+        return self.limiter.hit(self.token_shows, f"{image.id}.{image.token_generation}")
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Return what stands for the client: its IPv4 address, or the /64 of its IPv6 address."""
+    client = scope.get("client")
+    try:
+        address = ip_address(client[0]) if client else None
+    except ValueError:
+        return NO_ADDRESS
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return address.packed[:NETWORK_BYTES].hex(":", 2)
+    return str(getattr(address, "ipv4_mapped", address)) if address else NO_ADDRESS
+
+
+def counted_by(rates: Rates) -> Callable[[App], App]:
+    """Return a middleware of Litestar's, which runs when the route is known and nothing else is done.
+
+    It raises TooManyRequests, or else adds what is left to the answer. Long polls and event streams count once.
+    """
+
+    def counting(app: App) -> App:
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            rate = _rate_for(scope, rates)
+            if rate is None:
+                await app(scope, receive, send)
+                return
+            headers = encode(headers_of(rates.limiter.hit(rate, address_of(scope))))
+
+            async def send_with_rate(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], *headers]
+                await send(message)
+
+            await app(scope, receive, send_with_rate)
+
+        return counted
+
+    return counting
+
+
+@contextmanager
+def trying_a_key(scope: Mapping[str, Any], rates: Rates) -> Iterator[None]:
+    """Return a block that looks whether an API key opens anything, and raises NotAuthenticated where it does not.
+
+    Raises TooManyRequests instead of running the block when the address has sent too many that did not.
+    """
+    address = address_of(scope)
+    rates.limiter.see(rates.bad_keys, address)
+    try:
+        yield
+    except NotAuthenticated:
+        rates.limiter.hit(rates.bad_keys, address)
+        raise
+
+
+def _rate_for(scope: Scope, rates: Rates) -> Rate | None:
+    match scope["route_handler"].opt.get(COUNTED_AS, Count.CALL):
+        case Count.NOTHING:
+            return None
+        case Count.SHOW:
+            return rates.shows
+        case Count.CALL if _has_a_key(scope):
+            return None
+        case _:
+            return rates.calls
+
+
+def _has_a_key(scope: Scope) -> bool:
+    """Whether there is something that looks like an API key. Whether it is one is looked at later, and counted."""
+    shown = [value for name, value in scope["headers"] if name == b"authorization"]
+    return len(shown) == 1 and shown[0][: len(BEARER_KEY)].lower() == BEARER_KEY
