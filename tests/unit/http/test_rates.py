@@ -1,20 +1,22 @@
 """Whose call it is, what it counts as, and what one too many hears."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, cast
 
 import httpx
 import pytest
+from litestar.handlers import HTTPRouteHandler
 
 from safelight.adapters.rates import MemoryRates
 from safelight.domain import api_keys
 from safelight.domain.image import Image, State
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
-from safelight.http.api import api
+from safelight.http.api import ROUTES, api
 from safelight.http.parts import Parts
-from safelight.http.rates import Rates, address_of
+from safelight.http.rates import COUNTED_AS, Rates, address_of
 from safelight.testing.samples import rendition
 
 KEY_ID = ApiKeyId("a" * 32)
@@ -190,6 +192,32 @@ async def test_keys_that_open_nothing_are_soon_refused_before_the_database_is_as
     assert before == [401, 401]
     assert (refused.status_code, refused.headers["ratelimit-policy"]) == (429, '"address-bad-keys";q=2;w=60')
     assert refused.headers["retry-after"] == "60"
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if COUNTED_AS not in route.opt], ids=lambda route: route.handler_name
+)
+async def test_every_call_that_a_key_spares_looks_at_the_key(call: httpx.AsyncClient, route: HTTPRouteHandler):
+    """Else whoever made up a key could call as often as they like."""
+    path = re.sub(r"{[^}]+}", "f" * 32, min(route.paths))
+
+    answer = await call.request(min(route.http_methods), path, headers=bearer(WRONG_KEY), json={})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+async def test_an_event_stream_counts_once(stage: Any, call: httpx.AsyncClient):
+    image, _ = await shown(stage, public=True)
+    token = stage.tokens.image_token(Purpose.READ, image.id, image.token_generation)
+
+    stream = await call.get(f"/v1/images/{image.id}/events", headers=bearer(token))
+    after = await call.get("/v1/kinds")
+
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert [answer.headers["ratelimit"] for answer in (stream, after)] == [
+        '"address";r=2;t=60',
+        '"address";r=1;t=60',
+    ]
 
 
 async def test_good_keys_are_never_too_many(stage: Any, calls: Calls):
