@@ -109,7 +109,7 @@ class TypeNotAccepted(FileRefused):
 
 
 class QuotaExceeded(FileRefused):
-    """The owner has no room left."""
+    """There is no room left: for the owner, or at the record."""
 
 
 class ImageRejected(FileRefused):
@@ -168,13 +168,18 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "not_authenticated": NotAuthenticated,
     "token_invalid": NotAuthenticated,
     "token_expired": NotAuthenticated,
+    "token_spent": NotAuthenticated,
     "not_allowed": NotAllowed,
+    "owner_blocked": NotAllowed,
     "too_many_requests": RateLimited,
     "too_many_open_uploads": RateLimited,
     "request_invalid": RequestInvalid,
     "request_too_large": RequestInvalid,
     "unsupported_transport": RequestInvalid,
     "range_not_satisfiable": RequestInvalid,
+    "idempotency_key_reused": RequestInvalid,
+    "idempotency_in_progress": RequestInvalid,
+    "kind_differs": RequestInvalid,
     "unknown_kind": UnknownKind,
     "unknown_variant": UnknownVariant,
     "image_not_found": ImageNotFound,
@@ -186,6 +191,7 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "too_large": TooLarge,
     "type_not_accepted": TypeNotAccepted,
     "quota_exceeded": QuotaExceeded,
+    "record_full": QuotaExceeded,
     "image_rejected": FileRefused,
     "nothing_uploaded": UploadFailed,
     "size_differs": UploadFailed,
@@ -202,6 +208,7 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "object_changed": ServerFailed,
     "storage_failed": ServerFailed,
     "rendering_failed": ServerFailed,
+    "scanner_failed": ServerFailed,
     "delivery_failed": ServerFailed,
     "kind_invalid": ServerFailed,
 }
