@@ -76,7 +76,7 @@ async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = 
     credential = credential.strip()
     if credential.startswith(f"{VERSION}."):
         return Caller(_origin(request, NOBODY), credential)
-    with trying_a_key(request.scope, parts.rates):
+    with trying_a_key(request.scope, credential, parts.rates):
         who = await _application(credential, parts)
     return Caller(_origin(request, who))
 

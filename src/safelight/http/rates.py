@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Self
@@ -23,7 +23,8 @@ NO_ADDRESS = "none"
 COUNTED_AS = "counted_as"
 """Key of a route's `opt`: the Count of its calls. One that does not say counts as CALL."""
 
-BEARER_KEY = f"bearer {api_keys.PREFIX}".encode()
+BEARER = b"bearer "
+KEY = api_keys.PREFIX.encode()
 
 
 class Count(Enum):
@@ -40,13 +41,18 @@ class Count(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates of the API: those of an address, and that of a read token."""
+    """The rates of the API: those of an address, and that of a read token.
+
+    `opened` has the digests of the API keys that have opened something. They are looked at even where the address sent
+    too many that do not, since others may come from the same: behind a proxy that is not trusted, all of them do.
+    """
 
     limiter: RateLimiter
     calls: Rate
     bad_keys: Rate
     shows: Rate
     token_shows: Rate
+    opened: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, limiter: RateLimiter, *, calls: int, bad_keys: int, shows: int, token_shows: int) -> Self:
@@ -103,18 +109,21 @@ def counted_by(rates: Rates) -> Callable[[App], App]:
 
 
 @contextmanager
-def trying_a_key(scope: Mapping[str, Any], rates: Rates) -> Iterator[None]:
+def trying_a_key(scope: Mapping[str, Any], key: str, rates: Rates) -> Iterator[None]:
     """Return a block that looks whether an API key opens anything, and raises NotAuthenticated where it does not.
 
     Raises TooManyRequests instead of running the block when the address has sent too many that did not.
     """
-    address = address_of(scope)
-    rates.limiter.see(rates.bad_keys, address)
+    address, digest = address_of(scope), api_keys.digest(key)
+    if digest not in rates.opened:
+        rates.limiter.see(rates.bad_keys, address)
     try:
         yield
     except NotAuthenticated:
+        rates.opened.discard(digest)
         rates.limiter.hit(rates.bad_keys, address)
         raise
+    rates.opened.add(digest)
 
 
 def _rate_for(scope: Scope, rates: Rates) -> Rate | None:
@@ -132,4 +141,5 @@ def _rate_for(scope: Scope, rates: Rates) -> Rate | None:
 def _has_a_key(scope: Scope) -> bool:
     """Whether there is something that looks like an API key. Whether it is one is looked at later, and counted."""
     shown = [value for name, value in scope["headers"] if name == b"authorization"]
-    return len(shown) == 1 and shown[0][: len(BEARER_KEY)].lower() == BEARER_KEY
+    scheme_and_key = shown[0] if len(shown) == 1 else b""
+    return scheme_and_key[: len(BEARER)].lower() == BEARER and scheme_and_key[len(BEARER) :].startswith(KEY)
