@@ -64,11 +64,13 @@ class Caller:
 async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = None) -> Caller:
     """Return who calls. Raises NotAuthenticated where what they show is no valid credential.
 
-    `read_token` is that of the query; a header counts more. Raises TooManyRequests where an address has shown too many
-    keys that are none.
+    `read_token` is that of the query; a header counts more. Raises TokenInvalid where there are several, and
+    TooManyRequests where an address has shown too many keys that are none.
     """
     header = request.headers.get("authorization")
     if header is None:
+        if len(request.query_params.getall("read_token", ())) > 1:
+            raise TokenInvalid
         return Caller(_origin(request, NOBODY), read_token, in_query=True)
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != SCHEME:

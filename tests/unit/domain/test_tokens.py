@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from safelight.domain.errors import TokenExpired, TokenInvalid
 from safelight.domain.image import Checksum, ChecksumAlgorithm, ImageId
@@ -107,3 +109,20 @@ def test_every_purpose_of_every_key_has_a_secret_of_its_own():
 
     assert len(derived) == 2 * len(Purpose)
     assert {len(key) for key in derived} == {32}
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("secret", [OLD, bytes(range(32)), b"x" * 64, b"y" * 200])
+def test_keys_are_derived_as_rfc_5869_says(purpose: Purpose, secret: bytes):
+    hkdf = HKDF(SHA256(), length=32, salt=None, info=f"safelight {purpose}".encode())
+
+    assert derive(secret, purpose) == hkdf.derive(secret)
+
+
+def test_a_keyring_that_changes_while_a_token_is_made_signs_with_the_key_that_it_names():
+    rings = iter([Keyring({"a": OLD}, "a"), Keyring({"b": NEW}, "b"), Keyring({"b": NEW}, "b")])
+    changing = Tokens(lambda: next(rings))
+
+    token = changing.sign_download(DownloadClaims(KEY, LATER))
+
+    assert tokens(a=OLD).verify_download(token, now=NOON)

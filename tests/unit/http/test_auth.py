@@ -240,6 +240,15 @@ async def test_a_read_token_may_stand_in_the_query_of_what_reads(call: httpx.Asy
     assert (checked.status_code, followed.status_code) == (200, 200)
 
 
+@pytest.mark.parametrize("query", ["read_token={0}&read_token={0}", "read_token=x&read_token={0}"])
+async def test_a_query_has_one_read_token(call: httpx.AsyncClient, stage: Any, query: str):
+    image = await stage.image_in(State.READY)
+
+    answer = await call.get(f"/v1/images/{image.id}?{query.format(token(stage, image, Purpose.READ))}")
+
+    assert code(answer) == (403, "token_invalid")
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/confirm"), ("POST", "/upload"), ("DELETE", "")])
 async def test_a_write_token_may_not_stand_in_a_query(call: httpx.AsyncClient, stage: Any, method: str, path: str):
     """Queries come to lie in logs and histories."""
