@@ -136,7 +136,7 @@ def _headers_of(error: SafelightError) -> dict[str, str]:
         case errors.TooManyRequests(policy=policy, allowed=allowed, window_seconds=window, retry_after=seconds):
             limits = rate_headers(policy, allowed=allowed, window_seconds=window, left=0, reset=seconds)
             return {"retry-after": str(seconds), **limits}
-        case errors.ImageNotReady() | errors.TooManyOpenUploads():
+        case errors.ImageNotReady():
             return {"retry-after": RETRY_AFTER_SECONDS}
         case _:
             return {}
