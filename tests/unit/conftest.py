@@ -15,6 +15,7 @@ from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.seal import KeyringSeal
 from safelight.domain import keys
 from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Image, ImageId, Rendition, State
@@ -33,7 +34,7 @@ from safelight.http.request_id import with_request_id
 from safelight.journey.finalize import Retries
 from safelight.journey.request import Rules
 from safelight.testing.contracts.records import image_in
-from safelight.testing.fakes import CountingIds, FrozenClock, RecordingJobs, RecordingSignals
+from safelight.testing.fakes import CountingIds, FrozenClock, RecordingAudit, RecordingJobs, RecordingSignals
 from safelight.testing.memory_store import MemoryObjectStore
 
 APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
@@ -49,6 +50,7 @@ class Stage:
     jobs: RecordingJobs
     kinds: Kinds
     clock: FrozenClock = field(default_factory=FrozenClock)
+    audit: RecordingAudit = field(default_factory=RecordingAudit)
     signals: RecordingSignals = field(default_factory=RecordingSignals)
     ids: CountingIds = field(default_factory=CountingIds)
     tokens: Tokens = field(default_factory=lambda: Tokens(lambda: RING))
@@ -143,6 +145,7 @@ def parts(stage: Stage) -> Parts:
             events_max=timedelta(minutes=5),
             download_bucket=timedelta(minutes=5),
             allowed_origins=("https://app.example",),
+            idempotency_retention=timedelta(days=1),
         ),
         rates=Rates.of(MemoryRates(refused=metrics.refused), calls=100, bad_keys=10, shows=100, token_shows=100),
         links=stage.links,
@@ -151,6 +154,8 @@ def parts(stage: Stage) -> Parts:
         signer=stage.signer,
         signals=stage.signals,
         tokens=stage.tokens,
+        seal=KeyringSeal(lambda: RING),
+        audit=stage.audit,
         clock=stage.clock,
         ids=stage.ids,
         metrics=metrics,

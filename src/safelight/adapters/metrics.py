@@ -48,6 +48,9 @@ class PrometheusMetrics:
         self._refused = Counter(
             "safelight_refused", "Calls that were one too many, by rate limit", ["policy"], registry=self._registry
         )
+        self._audit_dropped = Counter(
+            "safelight_audit_dropped", "Views and refusals that the audit log has lost", registry=self._registry
+        )
         self._levels = Gauge(
             "safelight_level",
             "queue_depth, queue_age_seconds, slots_busy, slots, loop_lag_seconds, sandbox_peak_bytes, images by state",
@@ -90,6 +93,10 @@ class PrometheusMetrics:
     def level(self, what: str, value: float) -> None:
         """Note how high something stands."""
         self._levels.labels(what).set(value)
+
+    def audit_dropped(self, count: int) -> None:
+        """Note events that the audit log has lost."""
+        self._audit_dropped.inc(count)
 
     def exposition(self) -> bytes:
         """Return everything in the Prometheus text format."""

@@ -25,6 +25,7 @@ def api_app(world: World) -> Litestar:
             events_max=settings.events_max,
             download_bucket=settings.download_bucket,
             allowed_origins=settings.allowed_origins,
+            idempotency_retention=settings.idempotency_retention,
         ),
         rates=Rates.of(
             world.limiter,
@@ -39,6 +40,8 @@ def api_app(world: World) -> Litestar:
         signer=world.signer,
         signals=world.signals,
         tokens=world.tokens,
+        seal=world.seal,
+        audit=world.audit,
         clock=world.clock,
         ids=world.ids,
         metrics=world.metrics,

@@ -9,9 +9,11 @@ from enum import StrEnum
 from safelight.apps.asked import pages
 from safelight.apps.wiring import World
 from safelight.domain.errors import ImageNotFound, SafelightError, WrongState
+from safelight.domain.events import Origin
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.kind import Kind
+from safelight.domain.who import SYSTEM
 from safelight.ports.records import ImageFilter, Records
 from safelight.ports.renderer import Renderer
 from safelight.upkeep.reprocess import Which, reprocess_image, variants_to_render
@@ -100,9 +102,10 @@ async def failed_images(kind: Kind, records: Records) -> Sequence[ImageId]:
 
 async def retry_images(images: Sequence[ImageId], *, world: World) -> None:
     """Send failed images round again: the server's worker has them next. One that is failed no more is left alone."""
+    origin = Origin(SYSTEM)
     for image_id in images:
         with suppress(WrongState):
-            await retry_image(image_id, records=world.records, signals=world.signals, clock=world.clock)
+            await retry_image(image_id, origin, records=world.records, signals=world.signals, clock=world.clock)
 
 
 async def _reprocess(image_id: ImageId, kind: Kind, which: Which, *, world: World, renderer: Renderer) -> Done:

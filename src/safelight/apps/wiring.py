@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from safelight.adapters.audit import BufferedAudit
 from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringFile
@@ -12,6 +13,7 @@ from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.queue import MemoryQueue
 from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.seal import KeyringSeal
 from safelight.adapters.signals import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.domain.kind import Kinds
@@ -53,6 +55,8 @@ class World:
     jobs: MemoryQueue
     signals: LocalSignals
     tokens: Tokens
+    seal: KeyringSeal
+    audit: BufferedAudit
     links: Links
     clock: SystemClock
     ids: SystemIds
@@ -65,7 +69,9 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
     """Open everything in the data folder, which `migrate` has prepared; close it at the end of the block."""
     metrics, clock = PrometheusMetrics(), SystemClock()
     jobs = MemoryQueue(clock)
-    tokens = Tokens(KeyringFile(settings.data / KEYRING_FILE, clock).current)
+    keyring = KeyringFile(settings.data / KEYRING_FILE, clock)
+    tokens = Tokens(keyring.current)
+    audit = BufferedAudit(dropped=metrics.audit_dropped)
     async with AsyncExitStack() as stack:
         io = stack.enter_context(ThreadPoolExecutor(settings.io_threads, thread_name_prefix="storage"))
         records = await stack.enter_async_context(
@@ -75,6 +81,7 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
                 observe=lambda what, seconds: metrics.latency(f"database {what}", seconds),
             )
         )
+        await stack.enter_async_context(audit.writing(records, every=settings.audit_flush_every))
         signer = DiskSigner(tokens, uploads_url=addresses.uploads, delivery_url=addresses.delivery)
         yield World(
             settings=settings,
@@ -90,6 +97,8 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
             jobs=jobs,
             signals=LocalSignals(max_waiters=settings.max_waiters),
             tokens=tokens,
+            seal=KeyringSeal(keyring.current),
+            audit=audit,
             links=Links(addresses.api, signer.public_url),
             clock=clock,
             ids=SystemIds(),

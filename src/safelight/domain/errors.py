@@ -119,7 +119,10 @@ class QuotaExceeded(Refused):
 @dataclass(eq=False)
 class IdempotencyKeyReused(Refused):
     code = "idempotency_key_reused"
-    text = "This Idempotency-Key was used for another request. Send this one with a new key."
+    text = (
+        "This Idempotency-Key was used for another request, or its answer cannot be read any more. "
+        "Send this one with a new key."
+    )
 
 
 @dataclass(eq=False)

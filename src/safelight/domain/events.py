@@ -53,6 +53,7 @@ class Action(StrEnum):
     TOKENS_REVOKED = "image.tokens_revoked"
     DELETED = "image.deleted"
     PURGED = "image.purged"
+    KIND_READ = "kind.read"
     RECORD_READ = "record.read"
     RECORD_DELETED = "record.deleted"
     OWNER_READ = "owner.read"
@@ -87,11 +88,20 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asks, and from where: what the audit log keeps of a call."""
+    """Who asks, and from where: what the audit log keeps of a call.
+
+    `by` is what was shown in place of an identity: the token of an image.
+    """
 
     who: Who
     address: str | None = None
     request_id: str | None = None
+    by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How the audit log calls whoever asks."""
+        return self.by or self.who.name
 
     def event(
         self,
@@ -108,7 +118,7 @@ class Origin:
         return AuditEvent(
             at,
             action,
-            self.who.name,
+            self.name,
             image.id if image else image_id,
             result,
             self.address,

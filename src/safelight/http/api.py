@@ -14,7 +14,9 @@ from litestar.types import Middleware
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
 from safelight.http import image_routes, operate_routes, show_routes, token_routes, upload_routes
+from safelight.http.audit import note_refusal
 from safelight.http.auth import ApiRequest
+from safelight.http.idempotency import honouring_keys
 from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
 from safelight.http.problems import Problem, http_problem, problem
@@ -44,7 +46,15 @@ ROUTES = [
     operate_routes.docs,
 ]
 
-EXPOSED = ["etag", "retry-after", "location", "x-request-id", "ratelimit", "ratelimit-policy"]
+EXPOSED = [
+    "etag",
+    "retry-after",
+    "location",
+    "x-request-id",
+    "ratelimit",
+    "ratelimit-policy",
+    "idempotency-replayed",
+]
 """Response headers that scripts of allowed origins may read."""
 
 
@@ -52,13 +62,13 @@ def api(parts: Parts, *, version: str) -> Litestar:
     """Return the API over these parts."""
     return Litestar(
         route_handlers=ROUTES,
-        middleware=[cast("Middleware", counted_by(parts.rates))],
+        middleware=[cast("Middleware", counted_by(parts.rates)), cast("Middleware", honouring_keys(parts))],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers={SafelightError: _refused, HTTPException: _http_error, Exception: _our_fault},
         request_max_body_size=parts.limits.max_body_bytes,
         cors_config=_cors(parts.limits.allowed_origins),
         openapi_config=None,
-        state=State({"openapi": cache(partial(openapi_schema, ROUTES, version=version))}),
+        state=State({"parts": parts, "openapi": cache(partial(openapi_schema, ROUTES, version=version))}),
         logging_config=None,
     )
 
@@ -75,6 +85,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
 
 
 def _refused(request: ApiRequest, error: SafelightError) -> Response[bytes]:
+    note_refusal(request, error, request.app.state.parts)
     said = problem(error, request_id=request_id_of(request.scope))
     if said.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, error=str(error), path=request.url.path)

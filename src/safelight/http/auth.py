@@ -23,6 +23,9 @@ ApiRequest = Request[Any, Any, Any]
 ApiParts = NamedDependency[Parts]
 PathId = Annotated[str, PathParameter(description="Id of the image")]
 
+BY_TOKEN = "token"  # noqa: S105 - the word, and none itself
+"""How the audit log calls whoever shows the token of an image."""
+
 SCHEME = "bearer"
 """In any case of letters (RFC 9110, 11.1)."""
 
@@ -62,22 +65,35 @@ class Caller:
 
 
 async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = None) -> Caller:
-    """Return who calls. Raises NotAuthenticated where what they show is no valid credential.
+    """Return who calls, and note it with the request. Raises NotAuthenticated where they show no valid credential.
 
     `read_token` is that of the query; a header counts more. Raises TokenInvalid where there are several, and
     TooManyRequests where an address has shown too many keys that are none.
     """
+    caller = await _caller_of(request, parts, read_token)
+    request.state.caller = caller
+    return caller
+
+
+def origin_of(request: ApiRequest) -> Origin:
+    """Return who calls, as far as that was found out."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return caller.origin if caller else _origin(request, NOBODY)
+
+
+async def _caller_of(request: ApiRequest, parts: Parts, read_token: str | None) -> Caller:
     header = request.headers.get("authorization")
     if header is None:
         if len(request.query_params.getall("read_token", ())) > 1:
             raise TokenInvalid
-        return Caller(_origin(request, NOBODY), read_token, in_query=True)
+        by = BY_TOKEN if read_token else None
+        return Caller(_origin(request, NOBODY, by=by), read_token, in_query=True)
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != SCHEME:
         raise NotAuthenticated
     credential = credential.strip()
     if credential.startswith(f"{VERSION}."):
-        return Caller(_origin(request, NOBODY), credential)
+        return Caller(_origin(request, NOBODY, by=BY_TOKEN), credential)
     with trying_a_key(request.scope, credential, parts.rates):
         who = await _application(credential, parts)
     return Caller(_origin(request, who))
@@ -125,6 +141,6 @@ async def find_image(image_id: ImageId, parts: Parts) -> Image:
         return await snapshot.image(image_id)
 
 
-def _origin(request: ApiRequest, who: Who) -> Origin:
+def _origin(request: ApiRequest, who: Who, *, by: str | None = None) -> Origin:
     client = request.scope.get("client")
-    return Origin(who, client[0] if client else None, request_id_of(request.scope))
+    return Origin(who, client[0] if client else None, request_id_of(request.scope), by)

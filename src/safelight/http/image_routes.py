@@ -13,10 +13,12 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from safelight.domain import errors, keys
 from safelight.domain.errors import RequestInvalid, WrongState
+from safelight.domain.events import Action
 from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
+from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
@@ -43,6 +45,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
     "/v1/images/{image_id:str}",
     tags=["5 Check"],
     summary="See how an image is coming along",
+    opt={ACTION: Action.CHECKED},
     responses={200: success(ImageReport, "How it stands"), 304: success(None, "Nothing changed")}
     | problems(*REACHING, RequestInvalid),
 )
@@ -72,6 +75,7 @@ async def check(
     "/v1/images/{image_id:str}/events",
     tags=["5 Check"],
     summary="Follow an image as server-sent events",
+    opt={ACTION: Action.CHECKED},
     responses={
         200: success(EventOut, "Events, each with the JSON of CHECK", media_type="text/event-stream"),
         204: success(None, "The last event was seen and no other will come; a browser does not ask again"),
@@ -121,6 +125,7 @@ def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
     tags=["Manage"],
     summary="List images, newest first",
     response_description="One page",
+    opt={ACTION: Action.LISTED},
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, RequestInvalid),
 )
 async def page(
@@ -158,6 +163,7 @@ async def page(
     tags=["Manage"],
     summary="Delete an image, or cancel an upload",
     response_description="Nobody sees it any more",
+    opt={ACTION: Action.DELETED},
     responses=problems(*REACHING, errors.ImageGone, WrongState),
 )
 async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:
@@ -190,6 +196,7 @@ async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None
     tags=["Manage"],
     summary="Render what is stale",
     response_description="The work is queued",
+    opt={ACTION: Action.REPROCESSED},
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, WrongState),
 )
 async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
@@ -201,9 +208,11 @@ async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> R
     caller.needs(Scope.MANAGE, "reprocess images")
     standing = await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
     if standing.image.state is State.FAILED:
-        await retry_image(standing.image.id, records=parts.records, signals=parts.signals, clock=parts.clock)
+        await retry_image(
+            standing.image.id, caller.origin, records=parts.records, signals=parts.signals, clock=parts.clock
+        )
     else:
-        await owe_reprocess(standing.image, records=parts.records, clock=parts.clock)
+        await owe_reprocess(standing.image, caller.origin, records=parts.records, clock=parts.clock)
     return report_response(standing, parts, status=202)
 
 

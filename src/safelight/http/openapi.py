@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, License, SecurityRequirement, Secu
 from safelight.domain import errors, formats, image, report
 from safelight.domain.errors import SafelightError
 from safelight.http import wire
+from safelight.http.idempotency import HEADER, KEY_PATTERN
 from safelight.http.problems import CONTENT_TYPE, STATUS
 from safelight.http.wire import ProblemOut
 
@@ -52,6 +53,12 @@ FOR_ANYBODY: list[SecurityRequirement] = [{}]
 FOR_ANYBODY_OR_BEARER: list[SecurityRequirement] = [{}, {"bearer": []}]
 """A call that needs none for what is public."""
 
+_OF_KEYS = {
+    "409": (errors.IdempotencyKeyReused.code, errors.IdempotencyInProgress.code),
+    "422": (errors.RequestInvalid.code,),
+}
+"""What can be wrong with an Idempotency-Key, by status."""
+
 BODY_SHAPE = "body_shape"
 """Key of a route's `opt`: what its body is. Litestar would read a body less strictly than `wire.parse` does."""
 
@@ -74,12 +81,33 @@ def openapi_schema(routes: Sequence[HTTPRouteHandler], *, version: str) -> Schem
     for path in schema["paths"].values():
         for operation in path.values():
             operation["responses"].pop(STOCK_REFUSAL, None)
+    _describe_keys(schema)
     for name, shape in schema["components"]["schemas"].items():
         shape["description"] = _docstring(name)
     for route in routes:
         if BODY_SHAPE in route.opt:
             _describe_body(schema, route.handler_name, route.opt[BODY_SHAPE])
     return schema
+
+
+def _describe_keys(schema: Schema) -> None:
+    """Say that every POST takes an Idempotency-Key, and what comes of it."""
+    for path in schema["paths"].values():
+        if (operation := path.get("post")) is None:
+            continue
+        operation.setdefault("parameters", []).append(
+            {
+                "name": HEADER,
+                "in": "header",
+                "required": False,
+                "description": "Makes the call safe to repeat: the same key and call get the same answer",
+                "schema": {"type": "string", "pattern": KEY_PATTERN},
+            }
+        )
+        for status, codes in _OF_KEYS.items():
+            answer = operation["responses"].setdefault(status, {"content": operation["responses"]["500"]["content"]})
+            told = answer["description"].split(", ") if "description" in answer else []
+            answer["description"] = ", ".join(dict.fromkeys((*told, *codes)))
 
 
 def _describe_body(schema: Schema, operation_id: str, shape: type[msgspec.Struct]) -> None:

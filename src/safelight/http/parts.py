@@ -9,10 +9,12 @@ from safelight.domain.tokens import Tokens
 from safelight.domain.urls import Links
 from safelight.http.rates import Rates
 from safelight.journey.request import Rules
+from safelight.ports.audit import Audit
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.metrics import Metrics
 from safelight.ports.object_store import ObjectStore, Signer
 from safelight.ports.records import Records
+from safelight.ports.seal import Seal
 from safelight.ports.signals import Signals
 
 
@@ -28,6 +30,7 @@ class Limits:
     events_max: timedelta
     download_bucket: timedelta
     allowed_origins: tuple[str, ...]
+    idempotency_retention: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Parts:
     signer: Signer
     signals: Signals
     tokens: Tokens
+    seal: Seal
+    audit: Audit
     clock: Clock
     ids: Ids
     metrics: Metrics

@@ -9,11 +9,13 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from safelight.domain import errors
 from safelight.domain.errors import ImageNotFound
+from safelight.domain.events import Action
 from safelight.domain.formats import CONTENT_TYPES, OutputFormat
 from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
-from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, reach_image
+from safelight.http.audit import ACTION, note_view
+from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, origin_of, reach_image
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.rate_headers import headers_of
@@ -46,7 +48,7 @@ Out = TypeVar("Out")
     summary="List the kinds",
     response_description="Every kind",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.OPEN_CALL},
+    opt={COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
     responses=problems(),
 )
 async def kinds(parts: ApiParts) -> Response[KindsOut]:
@@ -60,7 +62,7 @@ async def kinds(parts: ApiParts) -> Response[KindsOut]:
     summary="See what a kind accepts",
     response_description="The kind",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.OPEN_CALL},
+    opt={COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
     responses=problems(errors.UnknownKind),
 )
 async def one_kind(
@@ -76,7 +78,7 @@ async def one_kind(
     tags=["6 Show"],
     summary="Go to a rendition",
     security=FOR_ANYBODY_OR_BEARER,
-    opt={COUNTED_AS: Count.SHOW},
+    opt={COUNTED_AS: Count.SHOW, ACTION: Action.VIEWED},
     responses={302: success(None, "The rendition is at `Location`")}
     | problems(
         *REACHING,
@@ -115,6 +117,8 @@ async def show(
             clock=parts.clock,
             bucket=parts.limits.download_bucket,
         )
+    if not image.public:
+        note_view(origin_of(request), image, variant, parts)
     headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
     headers |= {"referrer-policy": "no-referrer"} | (headers_of(left) if left else {})
     return Response(None, status_code=302, headers=headers)

@@ -3,8 +3,10 @@
 from litestar import Response, delete, post
 
 from safelight.domain import errors
+from safelight.domain.events import Action
 from safelight.domain.image import ImageId
 from safelight.domain.who import Scope
+from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of, reach_image
 from safelight.http.openapi import REACHING, problems
 from safelight.http.upload_routes import SECRET
@@ -22,6 +24,7 @@ NO_TOKEN = ()
     tags=["Manage"],
     summary="Get the read token of an image",
     response_description="The token",
+    opt={ACTION: Action.TOKENS_GIVEN},
     responses=problems(*REACHING, errors.ImageGone),
 )
 async def give_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[TokensOut]:
@@ -42,6 +45,7 @@ async def give_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) ->
     tags=["Manage"],
     summary="Revoke the tokens of an image",
     response_description="No token that was given out is good any more",
+    opt={ACTION: Action.TOKENS_REVOKED},
     responses=problems(*REACHING),
 )
 async def withdraw_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:

@@ -4,10 +4,12 @@ from litestar import Response, post
 
 from safelight.domain import errors
 from safelight.domain.errors import NotAuthenticated
+from safelight.domain.events import Action
 from safelight.domain.image import Image, ImageId
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
+from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.parts import Parts
@@ -29,7 +31,7 @@ SECRET = {"cache-control": "no-store"}
     tags=["1 Request"],
     summary="Ask to upload an image",
     response_description="The record is made",
-    opt={BODY_SHAPE: UploadRequestIn},
+    opt={BODY_SHAPE: UploadRequestIn, ACTION: Action.REQUESTED},
     responses=problems(
         *BODY,
         errors.NotAuthenticated,
@@ -76,7 +78,7 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
     tags=["1 Request"],
     summary="Get a fresh upload URL",
     response_description="A further permission to upload",
-    opt={BODY_SHAPE: ResignIn},
+    opt={BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
     responses=problems(
         *BODY, *REACHING, errors.ImageGone, errors.WrongState, errors.TooManyAttempts, errors.UnsupportedTransport
     ),
@@ -106,6 +108,7 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     tags=["3 Confirm"],
     summary="Say that the bytes are there",
     response_description="The image is on its way",
+    opt={ACTION: Action.CONFIRMED},
     responses=problems(*REACHING, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
 )
 async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:

@@ -30,7 +30,7 @@ async def confirm_upload(
         async with records.transaction() as tx:
             confirmed = await tx.move(image.id, was=State.REQUESTED, now=State.UPLOADED, changes=changes)
             await tx.enqueue(ProcessImage(image.id))
-            await tx.audit(origin.event(Action.CONFIRMED, at=now, image_id=image.id))
+            await tx.audit(origin.event(Action.CONFIRMED, at=now, image=image))
     except WrongState:
         async with records.reading() as snapshot:
             return _still_there(await snapshot.image(image.id))

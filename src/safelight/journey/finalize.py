@@ -64,7 +64,7 @@ async def finalize_image(
             await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
         else:
             action = ACTIONS[verdict.state]
-            await tx.audit(Origin(SYSTEM).event(action, at=now, image_id=image.id, result=verdict.result))
+            await tx.audit(Origin(SYSTEM).event(action, at=now, image=image, result=verdict.result))
         if verdict.state is State.REJECTED:
             await tx.enqueue(PurgeImage(image.id))
         if told and verdict.state in TOLD:

@@ -84,7 +84,7 @@ async def request_upload(
     )
     async with records.transaction() as tx:
         image = await tx.add(new)
-        await tx.audit(origin.event(Action.REQUESTED, at=now, image_id=new.id))
+        await tx.audit(origin.event(Action.REQUESTED, at=now, image=new))
     return image, upload
 
 

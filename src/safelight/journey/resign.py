@@ -41,7 +41,7 @@ async def resign_upload(
         try:
             async with records.transaction() as tx:
                 await tx.resign(image.id, upload_attempt=attempt, expires_at=upload.expires_at)
-                await tx.audit(origin.event(Action.RESIGNED, at=now, image_id=image.id))
+                await tx.audit(origin.event(Action.RESIGNED, at=now, image=image))
         except WrongState:  # signed, confirmed or deleted by another call at this very moment
             async with records.reading() as snapshot:
                 image = await snapshot.image(image.id)

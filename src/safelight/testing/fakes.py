@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from safelight.domain.errors import DeliveryFailed
+from safelight.domain.events import AuditEvent
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import DeliveryId, Job
 from safelight.ports.jobs import Handler
@@ -66,6 +67,18 @@ class RecordingJobs:
 
     async def forget_finished(self) -> None:
         """Nothing is remembered of jobs that ran."""
+
+
+@dataclass
+class RecordingAudit:
+    """ports.audit.Audit that keeps, in `noted`, what was noted, and, in `noted_once`, what was to be noted once."""
+
+    noted: list[AuditEvent] = field(default_factory=list)
+    noted_once: list[AuditEvent] = field(default_factory=list)
+
+    def note(self, event: AuditEvent, *, once: bool = False) -> None:
+        """Keep an event."""
+        (self.noted_once if once else self.noted).append(event)
 
 
 class SilentWaiter:

@@ -32,7 +32,7 @@ async def delete_image(
         try:
             async with records.transaction() as tx:
                 await tx.move(image.id, was=image.state, now=State.DELETED)
-                await tx.audit(origin.event(Action.DELETED, at=now, image_id=image.id))
+                await tx.audit(origin.event(Action.DELETED, at=now, image=image))
                 await tx.enqueue(PurgeImage(image.id))
                 if told:
                     owed = Delivery.owed(DeliveryId(ids.new()), image.id, State.DELETED, at=now)

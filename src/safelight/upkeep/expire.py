@@ -40,7 +40,7 @@ async def expire_image(
                 await tx.postpone(image.id, was=State.REQUESTED, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED
             await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
-            await tx.audit(origin.event(Action.EXPIRED, at=now, image_id=image.id))
+            await tx.audit(origin.event(Action.EXPIRED, at=now, image=image))
             await tx.enqueue(PurgeImage(image.id))
     except WrongState:  # confirmed or deleted at this very moment
         async with records.reading() as snapshot:

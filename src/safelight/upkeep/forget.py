@@ -1,4 +1,4 @@
-"""Forget: remove the records of images that were purged long ago, and what the audit log says of long ago."""
+"""Forget: remove the records of images that were purged long ago, old audit events, and answers kept long enough."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -10,8 +10,12 @@ from safelight.ports.records import Records, Transaction
 async def forget_records(
     *, records: Records, clock: Clock, record_retention: timedelta, audit_retention: timedelta, batch: int
 ) -> int:
-    """Forget what is older than that, some in each transaction, and return how many images that were."""
+    """Forget what is older than that, some in each transaction, and return how many images that were.
+
+    Of answers that were kept for repeated calls those are forgotten that have ended.
+    """
     now = clock.now()
+    await _all(records, batch, lambda tx: tx.answers.forget(now, limit=batch))
     await _all(records, batch, lambda tx: tx.forget_audit(now - audit_retention, limit=batch))
     return await _all(records, batch, lambda tx: tx.forget_purged(now - record_retention, limit=batch))
 

@@ -1,6 +1,7 @@
 """A reprocess that is owed: noted with the image, so that no queue can lose it; tried again; given up in the end."""
 
 from safelight.domain.errors import WrongState
+from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import ReprocessImage
 from safelight.journey.finalize import Retries
@@ -8,15 +9,17 @@ from safelight.ports.clock import Clock
 from safelight.ports.records import Records
 
 
-async def owe_reprocess(image: Image, *, records: Records, clock: Clock) -> None:
+async def owe_reprocess(image: Image, origin: Origin, *, records: Records, clock: Clock) -> None:
     """Note that the image is to be rendered again, and queue it. Raises WrongState where it is not ready.
 
     So it does where its original was not kept.
     """
     if image.state is State.READY and not image.original_kept:
         raise WrongState(image_id=image.id, state=f"{State.READY} without its original")
+    now = clock.now()
     async with records.transaction() as tx:
-        await tx.want_reprocess(image.id, at=clock.now())
+        await tx.want_reprocess(image.id, at=now)
+        await tx.audit(origin.event(Action.REPROCESSED, at=now, image=image, result="asked"))
         await tx.enqueue(ReprocessImage(image.id))
 
 

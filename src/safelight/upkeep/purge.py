@@ -36,7 +36,7 @@ async def purge_image(
     async with records.transaction() as tx:
         if now >= quiet_from:
             await tx.note_purged(image_id, at=now)
-            await tx.audit(Origin(SYSTEM).event(Action.PURGED, at=now, image_id=image_id))
+            await tx.audit(Origin(SYSTEM).event(Action.PURGED, at=now, image=image))
             return True
         state = (await tx.image(image_id)).state  # a rejected or expired one may be deleted by now
         await tx.postpone(image_id, was=state, until=quiet_from)

@@ -98,7 +98,7 @@ async def _swap(  # noqa: PLR0917 - what is swapped, and the world it happens in
         await tx.retire_renditions(image.id, stale, at=now)
         if image.reprocess_wanted_at is not None and which is not Which.MISSING:
             await tx.settle_reprocess(image.id, wanted_at=image.reprocess_wanted_at)
-        await tx.audit(Origin(SYSTEM).event(Action.REPROCESSED, at=now, image_id=image.id, result=f"{len(made)} made"))
+        await tx.audit(Origin(SYSTEM).event(Action.REPROCESSED, at=now, image=image, result=f"{len(made)} made"))
 
 
 async def _remove(renditions: Collection[Rendition], image: Image, objects: ObjectStore) -> None:

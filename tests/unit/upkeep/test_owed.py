@@ -27,7 +27,7 @@ async def begin(stage: Any, image: Image) -> Image | None:
 async def test_it_is_noted_and_queued(stage: Any):
     image = await ready(stage)
 
-    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     stored = await stage.stored(image.id)
     assert (stored.reprocess_wanted_at, stored.revision) == (stage.clock.now(), image.revision)
@@ -38,7 +38,7 @@ async def test_without_the_original_it_cannot_be(stage: Any):
     image = await ready(stage, original_kept=False)
 
     with pytest.raises(WrongState, match="without its original"):
-        await owe_reprocess(image, records=stage.records, clock=stage.clock)
+        await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     assert stage.queued() == []
 
@@ -48,14 +48,14 @@ async def test_an_image_that_is_not_ready_is_refused(stage: Any, state: State):
     image = await stage.image_in(state)
 
     with pytest.raises(WrongState):
-        await owe_reprocess(image, records=stage.records, clock=stage.clock)
+        await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     assert await stage.stored(image.id) == image
 
 
 async def test_a_try_counts_from_its_beginning_and_the_next_is_due_later(stage: Any):
     image = await ready(stage)
-    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     first, at_once = await begin(stage, image), await begin(stage, image)
     stage.clock.advance(timedelta(seconds=2))
@@ -73,13 +73,13 @@ async def test_where_nothing_is_owed_nothing_begins(stage: Any):
 
 async def test_what_was_given_up_is_owed_no_more_until_it_is_wanted_anew(stage: Any):
     image = await ready(stage)
-    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
     begun = await begin(stage, image)
     assert begun is not None
 
     await give_up_reprocess(begun, records=stage.records)
     given_up = await begin(stage, image)
-    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
     anew = await begin(stage, image)
 
     assert given_up is None

@@ -77,7 +77,7 @@ async def reprocess(stage: Any, image: Image, kind: Kind, which: Which = Which.S
 
 async def owed(stage: Any, image: Image) -> Image:
     """Return the image, wanted to be rendered again by now."""
-    await owe_reprocess(image, records=stage.records, clock=stage.clock)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
     stored: Image = await stage.stored(image.id)
     return stored
 

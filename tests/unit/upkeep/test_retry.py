@@ -14,7 +14,7 @@ from safelight.upkeep.retry import retry_image
 async def test_a_failed_image_is_uploaded_again_and_queued(stage: Any):
     image = await stage.image_in(State.FAILED)
 
-    await retry_image(image.id, records=stage.records, signals=stage.signals, clock=stage.clock)
+    await retry_image(image.id, stage.origin, records=stage.records, signals=stage.signals, clock=stage.clock)
 
     assert (await stage.stored(image.id)).state is State.UPLOADED
     assert stage.queued() == [ProcessImage(image.id)]
@@ -26,7 +26,7 @@ async def test_any_other_image_stays_as_it_is(stage: Any, state: State):
     image = await stage.image_in(state)
 
     with pytest.raises(WrongState):
-        await retry_image(image.id, records=stage.records, signals=stage.signals, clock=stage.clock)
+        await retry_image(image.id, stage.origin, records=stage.records, signals=stage.signals, clock=stage.clock)
 
     assert await stage.stored(image.id) == image
     assert stage.queued() == []
