@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,16 +31,19 @@ LISTENS = re.compile(r"listens on (http://\S+),")
 class Server:
     """`safelight up` on a free port of loopback, on the data folder `data`. Can be killed and started anew.
 
-    `settings` are those of `safelight.settings`, by name, as text.
+    `settings` are those of `safelight.settings`, by name, as text; `program` is what Python runs as `safelight`.
     """
 
-    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, settings: Mapping[str, str] | None = None, *, program: Sequence[str] = ("-m", "safelight")
+    ) -> None:
         self.data = data
         self.key = API_KEY
         self.url = ""
         self._port = 0
         self.log_file = data.with_name(f"{data.name}.log")
         self._settings = dict(settings or {})
+        self._program = program
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -68,7 +71,7 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SAFELIGHT_")}
         with self.log_file.open("a") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, with a test's words
-                [sys.executable, "-m", "safelight", "up", "--port", str(self._port), "--data", str(self.data)],
+                [sys.executable, *self._program, "up", "--port", str(self._port), "--data", str(self.data)],
                 env=inherited | PATIENCE | {"SAFELIGHT_BOOTSTRAP_KEY": self.key} | names,
                 cwd=self.data.parent,
                 stdout=subprocess.PIPE,
