@@ -16,7 +16,7 @@ from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.seal import KeyringSeal
-from safelight.domain import keys
+from safelight.domain import api_keys, keys
 from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.jobs import Job
@@ -25,7 +25,7 @@ from safelight.domain.retry import Backoff
 from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
 from safelight.domain.variant import cover, fit
-from safelight.domain.who import Role, Scope, Who
+from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
 from safelight.http.api import api
 from safelight.http.asgi import App
 from safelight.http.parts import Limits, Parts
@@ -144,6 +144,8 @@ def parts(stage: Stage) -> Parts:
             events_ping=timedelta(seconds=15),
             events_max=timedelta(minutes=5),
             download_bucket=timedelta(minutes=5),
+            lazy_wait=timedelta(seconds=10),
+            max_urls=50,
             allowed_origins=("https://app.example",),
             idempotency_retention=timedelta(days=1),
         ),
@@ -171,3 +173,13 @@ async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
     async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
         yield client
+
+
+@pytest.fixture
+async def api_key(stage: Stage) -> str:
+    """An API key that may do everything."""
+    key_id, secret = ApiKeyId("e" * 32), "s" * 32
+    async with stage.records.transaction() as tx:
+        digest = api_keys.digest(secret)
+        await tx.add_api_key(ApiKey(key_id, "every", digest, frozenset(Scope), stage.clock.now()))
+    return api_keys.write(key_id, secret)

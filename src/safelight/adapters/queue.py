@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
 
 import structlog
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
@@ -20,7 +19,7 @@ from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.domain.jobs import Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.jobs import Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import Handler
 
@@ -42,6 +41,7 @@ LANES = (RENDERING, PURGING, WEBHOOKS)
 
 PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
     {
+        RenderVariant: (RENDERING, 2),  # a reader waits
         ProcessImage: (RENDERING, 1),
         ReprocessImage: (RENDERING, 0),
         PurgeImage: (PURGING, 0),
@@ -50,8 +50,8 @@ PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
 )
 """Where each kind of job stands: its lane, and its priority there; higher ones run first."""
 
-KINDS: Mapping[str, Callable[[Any], Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
-"""Makes a job again from its name and the id of its record."""
+KINDS: Mapping[str, Callable[..., Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
+"""Makes a job again from its name and what it is about."""
 
 CANCEL_TIMEOUT_S = 0.5
 """How long a cancelled handler may take to tidy up before the queue stops without it."""
@@ -180,10 +180,9 @@ class _Work:
 
 
 def _name(job: Job) -> str:
-    (record_id,) = astuple(job)
-    return f"{type(job).__name__} {record_id}"
+    return " ".join((type(job).__name__, *astuple(job)))
 
 
 def _job(queued: QueuedJob) -> Job:
-    kind, _, record_id = (queued.payload or b"").decode().partition(" ")
-    return KINDS[kind](record_id)
+    kind, *about = (queued.payload or b"").decode().split(" ")
+    return KINDS[kind](*about)

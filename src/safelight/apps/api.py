@@ -24,6 +24,8 @@ def api_app(world: World) -> Litestar:
             events_ping=settings.events_ping,
             events_max=settings.events_max,
             download_bucket=settings.download_bucket,
+            lazy_wait=settings.lazy_wait,
+            max_urls=settings.max_urls,
             allowed_origins=settings.allowed_origins,
             idempotency_retention=settings.idempotency_retention,
         ),

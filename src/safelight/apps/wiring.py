@@ -1,6 +1,6 @@
 """Joins the journey to its adapters: the one place that chooses them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -64,6 +64,11 @@ class World:
     limiter: MemoryRates
 
 
+def lazy_variants(kinds: Kinds) -> Mapping[str, Sequence[str]]:
+    """Return the names of each kind's lazy variants."""
+    return {name: [*(kind.variants.keys() - kind.eager.keys())] for name, kind in kinds.items()}
+
+
 @asynccontextmanager
 async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> AsyncIterator[World]:
     """Open everything in the data folder, which `migrate` has prepared; close it at the end of the block."""
@@ -99,7 +104,7 @@ async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> As
             tokens=tokens,
             seal=KeyringSeal(keyring.current),
             audit=audit,
-            links=Links(addresses.api, signer.public_url),
+            links=Links(addresses.api, signer.public_url, lazy_variants(kinds)),
             clock=clock,
             ids=SystemIds(),
             metrics=metrics,

@@ -16,6 +16,14 @@ class ProcessImage:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderVariant:
+    """Render a lazy variant that somebody asked for. Should it be lost, the next reader asks again."""
+
+    image_id: ImageId
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReprocessImage:
     """Render what a ready image lacks of its kind's present variants."""
 
@@ -36,4 +44,4 @@ class SendWebhook:
     delivery_id: DeliveryId
 
 
-Job = ProcessImage | ReprocessImage | PurgeImage | SendWebhook
+Job = ProcessImage | RenderVariant | ReprocessImage | PurgeImage | SendWebhook

@@ -101,7 +101,9 @@ def progress(image: Image, renditions: Sequence[Rendition]) -> float:
 
 
 def _variants(image: Image, renditions: Iterable[Rendition], links: Links) -> dict[str, VariantReport]:
-    return {
+    """Return what is stored, by variant, and where to ask for what will be rendered then."""
+    can_be_rendered = links.lazy.get(image.kind, ()) if image.state is State.READY else ()
+    return {variant: VariantReport(links.variant(image, variant), []) for variant in can_be_rendered} | {
         variant: VariantReport(
             links.variant(image, variant),
             [RenditionReport(r.format, r.width, r.height, r.bytes, links.rendition(image, r)) for r in stored],

@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     READ = "read"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    SHOW = "show"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ class DownloadClaims:
     """What a signed download URL permits: to read this object until then."""
 
     key: Key
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShowClaims:
+    """What a signed link to a variant permits: to see this variant of this image until then, and no other."""
+
+    image_id: ImageId
+    variant: str
+    generation: int
     expires_at: datetime
 
 
@@ -100,6 +111,15 @@ class Tokens:
         """Return what the token permits. Raises TokenInvalid, TokenExpired."""
         key, expires = self._open(Purpose.DOWNLOAD, token)
         return DownloadClaims(Key(key), _unexpired(expires, now))
+
+    def sign_show(self, claims: ShowClaims) -> str:
+        """Return the token of a link to a variant: one signature over image, variant and end."""
+        return self._seal(Purpose.SHOW, [claims.image_id, claims.variant, claims.generation, _epoch(claims.expires_at)])
+
+    def verify_show(self, token: str, *, now: datetime) -> ShowClaims:
+        """Return what the token permits. Raises TokenInvalid, TokenExpired."""
+        image_id, variant, generation, expires = self._open(Purpose.SHOW, token)
+        return ShowClaims(ImageId(image_id), variant, generation, _unexpired(expires, now))
 
     def _seal(self, purpose: Purpose, claims: list[object]) -> str:
         payload = _encode(json.dumps(claims, separators=(",", ":")).encode())

@@ -1,8 +1,8 @@
 """URLs, built from the record whenever they are needed and never kept."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
@@ -13,10 +13,14 @@ from safelight.domain.keys import Key
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What URLs are built on: the API's address, and how the store addresses public objects."""
+    """What URLs are built on: the API's address, how the store addresses public objects, and what can be asked for.
+
+    `lazy` has the names of lazy variants by kind: their URLs are there before they are.
+    """
 
     api_url: str
     public_url: Callable[[Key], str]
+    lazy: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def image(self, image_id: ImageId) -> str:
         """Return where the image is checked."""

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Middleware
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
-from safelight.http import image_routes, operate_routes, show_routes, token_routes, upload_routes
+from safelight.http import gallery_routes, image_routes, operate_routes, show_routes, token_routes, upload_routes
 from safelight.http.audit import note_refusal
 from safelight.http.auth import ApiRequest
 from safelight.http.idempotency import honouring_keys
@@ -34,6 +34,7 @@ ROUTES = [
     image_routes.check,
     image_routes.events,
     show_routes.show,
+    gallery_routes.urls,
     image_routes.page,
     image_routes.remove,
     image_routes.reprocess,

@@ -1,6 +1,5 @@
 """CHECK by poll, long poll and events; list, delete and reprocess."""
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -22,6 +21,7 @@ from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
+from safelight.http.prefer import wanted_wait
 from safelight.http.reports import no_news_response, report_of, report_response, revision_in
 from safelight.http.wire import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
@@ -37,8 +37,6 @@ Prefer = Annotated[str | None, HeaderParameter(name="prefer", description="`wait
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="if-none-match", description="The ETag that was seen last")]
 LastEventId = Annotated[str | None, HeaderParameter(name="last-event-id", description="Sent by browsers that return")]
 After = Annotated[str | None, QueryParameter(pattern=f"^{keys.ID}$", description="`next` of the page before")]
-
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 
 
 @get(
@@ -63,7 +61,7 @@ async def check(
     """
     image = await _readable(image_id, request, parts, read_token)
     seen = revision_in(if_none_match)
-    wait = min(_wanted_wait(prefer), parts.limits.max_wait)
+    wait = min(wanted_wait(prefer) or timedelta(0), parts.limits.max_wait)
     with parts.metrics.step("check"):
         standing = await check_image(
             image.id, records=parts.records, signals=parts.signals, clock=parts.clock, at_most=wait, seen=seen
@@ -234,8 +232,3 @@ async def _readable(image_id: str, request: ApiRequest, parts: Parts, read_token
         purposes=(Purpose.READ, Purpose.WRITE),
         action="see images",
     )
-
-
-def _wanted_wait(prefer: str | None) -> timedelta:
-    match = _WAIT.search(prefer or "")
-    return timedelta(seconds=int(match[1])) if match else timedelta(0)

@@ -29,6 +29,8 @@ class Limits:
     events_ping: timedelta
     events_max: timedelta
     download_bucket: timedelta
+    lazy_wait: timedelta
+    max_urls: int
     allowed_origins: tuple[str, ...]
     idempotency_retention: timedelta
 

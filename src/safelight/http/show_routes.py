@@ -2,26 +2,29 @@
 
 import re
 from contextlib import suppress
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from litestar import Response, get
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from safelight.domain import errors
-from safelight.domain.errors import ImageNotFound
+from safelight.domain.errors import ImageNotFound, TokenInvalid
 from safelight.domain.events import Action
 from safelight.domain.formats import CONTENT_TYPES, OutputFormat
 from safelight.domain.image import Image, ImageId
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
+from safelight.domain.wish import Wish
 from safelight.http.audit import ACTION, note_view
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, origin_of, reach_image
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
+from safelight.http.prefer import wanted_wait
 from safelight.http.rate_headers import headers_of
 from safelight.http.rates import COUNTED_AS, Count
 from safelight.http.wire import KindOut, KindsOut
-from safelight.journey.deliver import Wish, show_variant
+from safelight.journey.deliver import Patience, show_variant
 from safelight.ports.rate_limiter import Remaining
 
 KINDS_MAX_AGE_S = 60
@@ -35,6 +38,13 @@ SAFE = (OutputFormat.JPEG, OutputFormat.PNG, OutputFormat.WEBP, OutputFormat.AVI
 
 REDIRECT_MAX_AGE_S = 60
 """A rendition that suits better may be finished a moment later."""
+
+RENDERING_RETRY_S = 2
+"""For whoever asked for a lazy variant that takes longer than it was ready to wait."""
+
+ShowToken = Annotated[
+    str | None, QueryParameter(name="token", description="Signature of `POST /v1/urls` over image, variant and end")
+]
 
 _UNWANTED = re.compile(r"(?:^|;)\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)")
 """RFC 9110, 12.4.2: a weight of 0 means "not acceptable"."""
@@ -79,9 +89,13 @@ async def one_kind(
     summary="Go to a rendition",
     security=FOR_ANYBODY_OR_BEARER,
     opt={COUNTED_AS: Count.SHOW, ACTION: Action.VIEWED},
-    responses={302: success(None, "The rendition is at `Location`")}
+    responses={
+        302: success(None, "The rendition is at `Location`"),
+        202: success(None, "A lazy variant is being rendered: ask again after `Retry-After`"),
+    }
     | problems(
         *REACHING,
+        errors.TokenExpired,
         errors.ImageGone,
         errors.ImageNotReady,
         errors.UnknownVariant,
@@ -95,6 +109,10 @@ async def show(
     request: ApiRequest,
     parts: ApiParts,
     read_token: ReadToken = None,
+    token: ShowToken = None,
+    prefer: Annotated[
+        str | None, HeaderParameter(name="prefer", description="`wait=N`: wait so many seconds for a lazy variant")
+    ] = None,
     width: Annotated[int | None, QueryParameter(ge=1, description="Room for the image, in pixels")] = None,
     wanted_format: Annotated[
         OutputFormat | None, QueryParameter(name="format", description="This format, and no other")
@@ -103,9 +121,13 @@ async def show(
 ) -> Response[None]:
     """Redirect to the rendition: of `format`, or else by `Accept`; `width` or wider, or else the widest.
 
-    Anybody may see a public image; a protected one needs its read token, in the header or as `?read_token=`.
+    Anybody may see a public image; a protected one needs its read token, in the header or as `?read_token=`. A lazy
+    variant is rendered when it is first asked for: the answer waits for it, or is 202.
     """
-    image, left = await _showable(ImageId(image_id), request, parts, read_token)
+    if token is None:
+        image, left = await _showable(ImageId(image_id), request, parts, read_token)
+    else:
+        image, left = await _signed(ImageId(image_id), variant, request, parts)
     wish = Wish(variant, [wanted_format] if wanted_format else acceptable(accept), width)
     with parts.metrics.step("show"):
         url = await show_variant(
@@ -114,9 +136,13 @@ async def show(
             kinds=parts.kinds,
             records=parts.records,
             signer=parts.signer,
+            signals=parts.signals,
             clock=parts.clock,
-            bucket=parts.limits.download_bucket,
+            patience=Patience(parts.limits.download_bucket, _patience(prefer, parts)),
         )
+    if url is None:
+        soon = {"retry-after": str(RENDERING_RETRY_S), "cache-control": "no-store"}
+        return Response(None, status_code=202, headers=soon)
     if not image.public:
         note_view(origin_of(request), image, variant, parts)
     headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
@@ -164,6 +190,29 @@ async def _showable(
         caller, image_id, parts, scope=Scope.READ, purposes=(Purpose.READ,), action="see protected images"
     )
     return image, parts.rates.count_token(image) if caller.token else None
+
+
+async def _signed(image_id: ImageId, variant: str, request: ApiRequest, parts: Parts) -> tuple[Image, Remaining | None]:
+    """Return the image, if the query's one token was signed for this variant of it.
+
+    Raises TokenInvalid, TokenExpired.
+    """
+    (token, *others) = request.query_params.getall("token")
+    if others:
+        raise TokenInvalid
+    claims = parts.tokens.verify_show(token, now=parts.clock.now())
+    try:
+        image = await find_image(image_id, parts)
+    except ImageNotFound:
+        raise TokenInvalid from None
+    if (claims.image_id, claims.variant, claims.generation) != (image.id, variant, image.token_generation):
+        raise TokenInvalid
+    return image, parts.rates.count_token(image)
+
+
+def _patience(prefer: str | None, parts: Parts) -> timedelta:
+    asked = wanted_wait(prefer)
+    return parts.limits.lazy_wait if asked is None else min(asked, parts.limits.lazy_wait)
 
 
 def _cached(content: Out) -> Response[Out]:

@@ -9,10 +9,12 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
+from safelight.domain import keys
 from safelight.domain.errors import RequestInvalid
+from safelight.domain.formats import OutputFormat
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, State
-from safelight.domain.kind import Kind
-from safelight.domain.report import ImageReport
+from safelight.domain.kind import MAX_RENDITIONS, Kind
+from safelight.domain.report import ImageReport, VariantReport
 from safelight.journey.request import UploadRequest
 from safelight.ports.object_store import SignedUpload
 
@@ -140,13 +142,37 @@ class PageOut(Struct, frozen=True):
     next: str | None
 
 
+class GalleryIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """What a page wants to show: variants of images; `width` is the room for each, in pixels."""
+
+    ids: Annotated[list[Annotated[str, Meta(pattern=f"^{keys.ID}$")]], Meta(min_length=1, max_length=1000)]
+    variants: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=MAX_RENDITIONS)]
+    width: Annotated[int, Meta(ge=1)] | None = None
+    format: OutputFormat | None = None
+
+
+class ShownOut(Struct, frozen=True):
+    """Where the variants of one image are. Signed URLs end at `expires_at`, which public ones have none of."""
+
+    public: bool
+    expires_at: datetime | None
+    variants: Mapping[str, VariantReport]
+
+
+class GalleryOut(Struct, frozen=True):
+    """Images by id; what does not exist, or may not be seen, is left out."""
+
+    images: Mapping[str, ShownOut]
+
+
 class VariantOut(Struct, frozen=True):
-    """A declared variant; sizes in pixels."""
+    """A declared variant; sizes in pixels. A lazy one is rendered when it is first asked for."""
 
     fit: str
     widths: Sequence[int]
     height: int | None
     formats: Sequence[str]
+    lazy: bool
 
 
 class KindOut(Struct, frozen=True):
@@ -173,7 +199,7 @@ class KindOut(Struct, frozen=True):
             max_frames=kind.max_frames,
             public=kind.public,
             variants={
-                name: VariantOut(variant.fit, variant.widths, variant.height, variant.formats)
+                name: VariantOut(variant.fit, variant.widths, variant.height, variant.formats, variant.lazy)
                 for name, variant in kind.variants.items()
             },
         )

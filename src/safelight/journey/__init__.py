@@ -11,4 +11,5 @@
 | 6 FINALIZE | finalize | worker         | processing -> ready, rejected or failed |
 |            | announce | worker         | tells the application |
 |            | deliver  | API            | ready: shows a rendition |
+|            | deliver_many | API        | ready: shows many at once |
 """

@@ -1,27 +1,28 @@
 """6 FINALIZE, for readers: choose the rendition that suits, and say where it is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageGone, ImageNotReady, UnknownVariant
-from safelight.domain.formats import OutputFormat
-from safelight.domain.image import BYTES_OWED, Image, Rendition
+from safelight.domain.errors import Busy, ImageGone, ImageNotReady, UnknownVariant
+from safelight.domain.image import BYTES_OWED, Image, Rendition, State
+from safelight.domain.jobs import RenderVariant
 from safelight.domain.kind import Kinds
 from safelight.domain.urls import signed_until
+from safelight.domain.variant import Variant
+from safelight.domain.wish import Wish, choose
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import Signer
 from safelight.ports.records import Records
+from safelight.ports.signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a reader wants to see: formats in order of liking, and the width in pixels that it has room for."""
+class Patience:
+    """How long signed URLs are equal for everyone, and how long a reader waits for a lazy variant."""
 
-    variant: str
-    formats: Sequence[OutputFormat]
-    width: int | None = None
+    bucket: timedelta
+    lazy_wait: timedelta
 
 
 async def show_variant(
@@ -31,45 +32,79 @@ async def show_variant(
     kinds: Kinds,
     records: Records,
     signer: Signer,
+    signals: Signals,
     clock: Clock,
-    bucket: timedelta,
-) -> str:
-    """Return the URL of the rendition that suits the wish.
+    patience: Patience,
+) -> str | None:
+    """Return the URL of the rendition that suits the wish; None where it is being rendered, and was not ready in time.
 
-    A public one has a direct URL; a protected one gets a signed URL, equal for everyone within its time bucket.
-    Raises ImageGone, ImageNotReady, UnknownVariant.
+    A public one has a direct URL; a protected one gets a signed URL, equal for everyone within its time bucket. A lazy
+    variant is rendered when it is first asked for. Raises ImageGone, ImageNotReady, UnknownVariant.
     """
     if image.state in BYTES_OWED:
         raise ImageGone(image_id=image.id, state=image.state)
-    async with records.reading() as snapshot:
-        stored = [r for r in await snapshot.renditions(image.id) if r.variant == wish.variant]
-    chosen = choose(stored, wish) if image.is_shown else None
+    reader = _Reader(image, wish, records)
+    chosen = await reader.best() if image.is_shown else None
     if chosen is None:
-        _see_that_it_is_declared(image, wish, kinds)
-        raise ImageNotReady(image_id=image.id, state=image.state)
+        declared = _declared(image, wish, kinds)
+        if not (declared.lazy and image.state is State.READY and image.original_kept and image.is_shown):
+            raise ImageNotReady(image_id=image.id, state=image.state)
+        chosen = await _rendered(reader, signals, clock, patience.lazy_wait)
+    return None if chosen is None else _url(image, chosen, signer, clock, patience.bucket)
 
-    key = keys.rendition(chosen, public=image.public)
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who wants to see what."""
+
+    image: Image
+    wish: Wish
+    records: Records
+
+    async def best(self) -> Rendition | None:
+        """Return the best of what is stored by now."""
+        async with self.records.reading() as snapshot:
+            stored = await snapshot.renditions(self.image.id)
+        return choose([one for one in stored if one.variant == self.wish.variant], self.wish)
+
+    async def ask(self) -> None:
+        """Have the variant rendered. While that is under way, it is not queued again."""
+        async with self.records.transaction() as tx:
+            await tx.enqueue(RenderVariant(self.image.id, self.wish.variant))
+
+
+def _url(image: Image, rendition: Rendition, signer: Signer, clock: Clock, bucket: timedelta) -> str:
+    key = keys.rendition(rendition, public=image.public)
     if image.public:
         return signer.public_url(key)
     return signer.sign_download(key, expires_at=signed_until(image.id, now=clock.now(), bucket=bucket))
 
 
-def choose(stored: Sequence[Rendition], wish: Wish) -> Rendition | None:
-    """Return the best of what is stored: the best liked format; of it the smallest wide enough, or else the widest."""
-    for fmt in wish.formats:
-        fitting = sorted((r for r in stored if r.format == fmt), key=lambda r: r.width)
-        if fitting:
-            wide_enough = [r for r in fitting if wish.width is not None and r.width >= wish.width]
-            return (wide_enough or fitting[-1:])[0]
-    return None
+async def _rendered(reader: _Reader, signals: Signals, clock: Clock, at_most: timedelta) -> Rendition | None:
+    """Let the variant be rendered, and wait for it; None where it takes longer, or too many wait already."""
+    until = clock.now() + at_most
+    try:
+        async with signals.waiter(reader.image.id) as waiter:
+            await reader.ask()
+            news = True
+            while news:
+                chosen = await reader.best()
+                left = until - clock.now()
+                if chosen is not None or left <= timedelta(0):
+                    return chosen
+                news = await waiter.wait(left)
+    except Busy:
+        await reader.ask()
+    return await reader.best()
 
 
-def _see_that_it_is_declared(image: Image, wish: Wish, kinds: Kinds) -> None:
-    """Raise UnknownVariant where waiting cannot help: the kind makes no such variant, or not in these formats."""
-    declared = kinds[image.kind].variants
-    if wish.variant not in declared:
-        raise UnknownVariant(kind=image.kind, variant=wish.variant, known=", ".join(declared))
-    formats = declared[wish.variant].formats
-    if not set(wish.formats) & set(formats):
+def _declared(image: Image, wish: Wish, kinds: Kinds) -> Variant:
+    """Return the variant. Raises UnknownVariant where the kind makes no such, or not in these formats."""
+    variants = kinds[image.kind].variants
+    if wish.variant not in variants:
+        raise UnknownVariant(kind=image.kind, variant=wish.variant, known=", ".join(variants))
+    declared = variants[wish.variant]
+    if not set(wish.formats) & set(declared.formats):
         asked = f"{wish.variant} as {' or '.join(wish.formats)}"
-        raise UnknownVariant(kind=image.kind, variant=asked, known=f"{wish.variant} as {' or '.join(formats)}")
+        raise UnknownVariant(kind=image.kind, variant=asked, known=f"{wish.variant} as {' or '.join(declared.formats)}")
+    return declared

@@ -115,7 +115,7 @@ class _Work:
         return Done(look, kind.keep_original, self._stored)
 
     async def _note(self, inspected: Inspected, kind: Kind) -> None:
-        expected = sum(1 for _ in plan(kind.variants, Size(inspected.width, inspected.height)))
+        expected = sum(1 for _ in plan(kind.eager, Size(inspected.width, inspected.height)))
         verified = Verified(
             content_type=CONTENT_TYPES[inspected.format],
             bytes=inspected.bytes,

@@ -21,7 +21,7 @@ class Jobs(Protocol):
         ...
 
     async def run(self, handler: Handler, *, concurrency: int) -> None:
-        """Run jobs until cancelled, at most so many of ProcessImage and ReprocessImage at once.
+        """Run jobs until cancelled, at most so many at once of those that render.
 
         A handler's exception is logged and the job dropped: the record knows when to try again. Cancelling waits for
         nothing: what was under way is found again from the records.

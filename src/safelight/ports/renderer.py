@@ -20,9 +20,9 @@ class Recipe:
     variants: Mapping[str, Variant] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kind: Kind) -> Self:
-        """Return the recipe of everything that a kind declares."""
-        return cls(kind.accept, kind.max_pixels, kind.max_frames, dict(kind.variants))
+    def of(cls, kind: Kind, variants: Mapping[str, Variant] | None = None) -> Self:
+        """Return the recipe of some of a kind's variants, by default of those that are not lazy."""
+        return cls(kind.accept, kind.max_pixels, kind.max_frames, dict(kind.eager if variants is None else variants))
 
 
 @dataclass(frozen=True, slots=True)

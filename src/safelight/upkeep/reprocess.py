@@ -1,22 +1,21 @@
 """Reprocess: bring a ready image's renditions in line with what its kind declares now."""
 
-from collections.abc import Collection, Sequence
-from contextlib import aclosing
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
-from safelight.domain import keys
-from safelight.domain.errors import ObjectChanged, WrongState
+from safelight.domain.errors import WrongState
 from safelight.domain.events import Action, Origin
-from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import BYTES_OWED, Image, Rendition, State
 from safelight.domain.kind import Kind
+from safelight.domain.variant import Variant
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
-from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
+from safelight.ports.renderer import Renderer
 from safelight.ports.signals import Signals
+from safelight.upkeep.render import remove_renditions, render_variants
 
 Form = tuple[str, str, str, int]
 """What tells one rendition of an image from another: variant, fingerprint, format and width in pixels."""
@@ -37,9 +36,9 @@ def variants_to_render(image: Image, stored: Collection[Rendition], kind: Kind, 
     if image.state is not State.READY or image.verified is None:
         return frozenset()
     if which is Which.ALL:
-        return frozenset(kind.variants)
+        return frozenset(_in_use(kind, stored))
     if which is Which.MISSING:
-        return frozenset(kind.variants) - {rendition.variant for rendition in stored}
+        return frozenset(kind.eager) - {rendition.variant for rendition in stored}
     return _lacking(image, stored, kind)
 
 
@@ -74,12 +73,12 @@ async def reprocess_image(
         if taken is None:
             raise WrongState(image_id=image.id, state="taken by another worker")
         image = taken
-        made = await _render(image, wanted, kind, objects, renderer)
+        made = await render_variants(image, wanted, kind=kind, objects=objects, renderer=renderer)
     try:
         await _swap(image, which, made, kind, records, clock)
     except WrongState as lost:
         if lost.state in BYTES_OWED:  # it may have been purged before the last of them was stored
-            await _remove(made, image, objects)
+            await remove_renditions(made, image, objects)
         raise
     await signals.changed(image.id)
     return len(made)
@@ -101,56 +100,31 @@ async def _swap(  # noqa: PLR0917 - what is swapped, and the world it happens in
         await tx.audit(Origin(SYSTEM).event(Action.REPROCESSED, at=now, image=image, result=f"{len(made)} made"))
 
 
-async def _remove(renditions: Collection[Rendition], image: Image, objects: ObjectStore) -> None:
-    for rendition in renditions:
-        await objects.delete(keys.rendition(rendition, public=image.public))
-
-
-async def _render(
-    image: Image, wanted: Collection[str], kind: Kind, objects: ObjectStore, renderer: Renderer
-) -> list[Rendition]:
-    """Store the wanted variants, rendered from the original."""
-    original = await objects.head(keys.original(image.id))
-    whole = Recipe.of(kind)
-    recipe = Recipe(
-        whole.accept,
-        whole.max_pixels,
-        whole.max_frames,
-        {name: variant for name, variant in whole.variants.items() if name in wanted},
-    )
-    made = []
-    async with aclosing(renderer.render(objects.get(original.key, if_match=original.etag), recipe)) as parts:
-        async for part in parts:
-            if isinstance(part, Inspected) and image.verified and part.sha256 != image.verified.sha256:
-                raise ObjectChanged(key=original.key)
-            if isinstance(part, Rendered):
-                rendition = part.as_rendition(image.id, kind)
-                key = keys.rendition(rendition, public=image.public)
-                await objects.put(key, part.content, content_type=CONTENT_TYPES[part.format])
-                made.append(rendition)
-    return made
-
-
 def _stale(image: Image, stored: Sequence[Rendition], kind: Kind) -> list[Rendition]:
     """Return what is stored of variants that are declared no more, or whose present form is stored as well."""
     unfinished = _lacking(image, stored, kind)
-    planned = _planned(image, kind)
+    planned = _planned(image, stored, kind)
     return [r for r in stored if r.variant not in unfinished and _form(r) not in planned]
 
 
 def _lacking(image: Image, stored: Collection[Rendition], kind: Kind) -> frozenset[str]:
     """Return the names of the variants of which something is not stored as it is declared now."""
-    return frozenset(name for name, *_ in _planned(image, kind) - {_form(rendition) for rendition in stored})
+    return frozenset(name for name, *_ in _planned(image, stored, kind) - {_form(rendition) for rendition in stored})
 
 
-def _planned(image: Image, kind: Kind) -> set[Form]:
+def _planned(image: Image, stored: Collection[Rendition], kind: Kind) -> set[Form]:
     """Return every rendition that the kind plans for the image now."""
     if image.verified is None:
         return set()
     size = Size(image.verified.width, image.verified.height)
-    return {
-        (p.variant, kind.variants[p.variant].fingerprint, p.format, p.size.width) for p in plan(kind.variants, size)
-    }
+    variants = _in_use(kind, stored)
+    return {(p.variant, variants[p.variant].fingerprint, p.format, p.size.width) for p in plan(variants, size)}
+
+
+def _in_use(kind: Kind, stored: Collection[Rendition]) -> Mapping[str, Variant]:
+    """Return the variants that the image is to have: all that are not lazy, and those that were asked for."""
+    asked_for = {rendition.variant for rendition in stored}
+    return {name: variant for name, variant in kind.variants.items() if not variant.lazy or name in asked_for}
 
 
 def _form(rendition: Rendition) -> Form:

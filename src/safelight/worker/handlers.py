@@ -7,7 +7,15 @@ import structlog
 
 from safelight.domain.errors import ImageRejected, SafelightError, WrongState
 from safelight.domain.image import Image, ImageId, State
-from safelight.domain.jobs import DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.jobs import (
+    DeliveryId,
+    Job,
+    ProcessImage,
+    PurgeImage,
+    RenderVariant,
+    ReprocessImage,
+    SendWebhook,
+)
 from safelight.domain.kind import Kinds
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
 from safelight.domain.urls import Links
@@ -21,6 +29,7 @@ from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
 from safelight.ports.signals import Signals
+from safelight.upkeep.lazy import render_lazily
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
 from safelight.upkeep.reprocess import Which, reprocess_image
@@ -62,6 +71,8 @@ class Handlers:
         match job:
             case ProcessImage(image_id):
                 await self._process(image_id)
+            case RenderVariant(image_id, variant):
+                await self._render(image_id, variant)
             case ReprocessImage(image_id):
                 await self._reprocess(image_id)
             case PurgeImage(image_id):
@@ -111,6 +122,26 @@ class Handlers:
         """Leave an image that was deleted, or taken over, while it was processed; purge again what came late."""
         log.info("image_let_go", image_id=image_id, state=lost.state)
         await self._purge(image_id)
+
+    async def _render(self, image_id: ImageId, variant: str) -> None:
+        parts = self._parts
+        try:
+            with parts.metrics.step("render_lazily"):
+                made = await render_lazily(
+                    image_id,
+                    variant,
+                    kinds=parts.kinds,
+                    records=parts.records,
+                    objects=parts.objects,
+                    renderer=parts.renderer,
+                    signals=parts.signals,
+                    clock=parts.clock,
+                )
+        except SafelightError as error:
+            log.warning("lazy_variant_failed", image_id=image_id, variant=variant, code=error.code, detail=str(error))
+        else:
+            if made:
+                log.info("lazy_variant_rendered", image_id=image_id, variant=variant, renditions=made)
 
     async def _reprocess(self, image_id: ImageId) -> None:
         parts = self._parts

@@ -73,5 +73,5 @@ def test_what_is_gone_or_withheld_is_not_shown() -> None:
     assert not SHOWN & (GONE | {State.HELD, State.REJECTED})
 
 
-def test_the_application_is_told_of_ends_alone() -> None:
-    assert set(TOLD) == FINAL - {State.EXPIRED}
+def test_the_application_is_told_of_ends_and_of_what_waits_for_it() -> None:
+    assert set(TOLD) == FINAL - {State.EXPIRED} | {State.HELD}

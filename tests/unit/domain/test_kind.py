@@ -1,9 +1,13 @@
 """A kind's declaration is checked where it is written, and a kind is closed by default."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from safelight.domain.errors import KindInvalid, UnknownKind
 from safelight.domain.formats import InputFormat
+from safelight.domain.hooks import ClamAV, Webhook
 from safelight.domain.kind import BYTE_UNITS, PIXEL_UNITS, Kind, Kinds, parse_quantity
 from safelight.domain.variant import cover, fit
 
@@ -112,3 +116,31 @@ def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
 
     assert "poster" not in kinds
     assert len(kinds) == 2
+
+
+def test_lazy_variants_are_not_among_those_that_are_rendered_at_once() -> None:
+    kind = Kind("avatar", variants={"thumb": cover(96, 96), "zoom": cover(900, 900, lazy=True)})
+
+    assert list(kind.eager) == ["thumb"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"variants": {"zoom": cover(9, 9, lazy=True)}, "keep_original": False}, "lazy variants"),
+        ({"rules": Webhook("https://app.example/rules"), "may_upload": lambda *_: True}, "rules=, which answers"),
+        ({"rules": Webhook("https://app.example/rules"), "may_view": lambda *_: True}, "rules=, which answers"),
+        ({"one_per_record": True, "at_most": 3}, "at most one"),
+        ({"at_most": 0}, "must be 1 or more"),
+        ({"review": "after"}, "review"),
+    ],
+)
+def test_words_that_contradict_each_other_are_refused(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(KindInvalid, match=said):
+        Kind("avatar", **{"variants": {"thumb": cover(96, 96)}} | words)
+
+
+@pytest.mark.parametrize(("hook", "address"), [(Webhook, "app.example"), (ClamAV, "nowhere"), (ClamAV, ":3310")])
+def test_a_hook_needs_an_address(hook: Callable[[str], object], address: str) -> None:
+    with pytest.raises(KindInvalid, match=address):
+        hook(address)

@@ -79,3 +79,7 @@ def test_two_recipes_have_one_fingerprint_only_if_they_are_one(one: Variant, oth
 def test_a_fingerprint_can_stand_in_a_key(variant: Variant) -> None:
     assert len(variant.fingerprint) == 16
     assert set(variant.fingerprint) <= set("0123456789abcdef")
+
+
+def test_when_a_variant_is_rendered_is_no_part_of_its_fingerprint() -> None:
+    assert cover(96, 96, lazy=True).fingerprint == cover(96, 96).fingerprint == "601207643374e661"

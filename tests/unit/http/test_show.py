@@ -1,14 +1,20 @@
 """Which rendition a reader is sent to, and for how long it may go by that."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from safelight.domain.formats import OutputFormat
 from safelight.domain.image import Image, State
+from safelight.domain.jobs import RenderVariant
+from safelight.domain.kind import Kind, Kinds
 from safelight.domain.tokens import Purpose
+from safelight.domain.variant import fit
 from safelight.http.show_routes import acceptable
+from safelight.ports.records import Changes
 from safelight.testing.samples import rendition
 
 AVIF, WEBP, JPEG, PNG = OutputFormat.AVIF, OutputFormat.WEBP, OutputFormat.JPEG, OutputFormat.PNG
@@ -143,3 +149,103 @@ async def test_a_missing_image_is_answered_as_a_protected_one(call: httpx.AsyncC
         answers.append((answer.status_code, answer.json()["code"]))
 
     assert answers[0] == answers[1]
+
+
+def token_of(url: str) -> str:
+    return parse_qs(urlsplit(url).query)["token"][0]
+
+
+@pytest.fixture
+def with_zoom(stage: Any) -> None:
+    """Let the avatars of the stage have a lazy variant."""
+    zooming = Kind("avatar", public=True, variants={"wide": fit(800), "zoom": fit(900, lazy=True)})
+    stage.kinds = Kinds([zooming, *(kind for name, kind in stage.kinds.items() if name != "avatar")])
+
+
+async def a_kept_image(stage: Any, *, public: bool, number: int = 1) -> Image:
+    image: Image = await stage.image_in(State.PROCESSING, number, public=public)
+    async with stage.records.transaction() as tx:
+        await tx.add_rendition(rendition(image.id, "wide", width=800, height=600), attempt=1)
+        return await tx.move(image.id, was=image.state, now=State.READY, changes=Changes(original_kept=True))
+
+
+async def urls_of(call: httpx.AsyncClient, key: str, *images: Image, **more: Any) -> dict[str, Any]:
+    wanted = {"ids": [image.id for image in images], "variants": ["wide", "zoom"]} | more
+    answer = await call.post("/v1/urls", json=wanted, headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["images"]
+    return found
+
+
+@pytest.mark.usefixtures("with_zoom")
+async def test_who_asks_for_a_lazy_variant_is_told_to_come_back_while_it_is_rendered(
+    call: httpx.AsyncClient, stage: Any
+):
+    image = await a_kept_image(stage, public=True)
+
+    answer = await call.get(f"/v1/images/{image.id}/variants/zoom")
+
+    assert (answer.status_code, answer.headers["retry-after"], answer.headers["cache-control"]) == (
+        202,
+        "2",
+        "no-store",
+    )
+    assert stage.queued() == [RenderVariant(image.id, "zoom")]
+
+
+@pytest.mark.usefixtures("with_zoom")
+async def test_the_urls_of_a_page_are_signed_where_the_image_is_protected(
+    call: httpx.AsyncClient, stage: Any, api_key: str
+):
+    public, protected = await a_kept_image(stage, public=True), await a_kept_image(stage, public=False, number=2)
+
+    found = await urls_of(call, api_key, public, protected)
+
+    assert found[public.id]["expires_at"] is None
+    assert "token=" not in str(found[public.id])
+    assert "token=" in found[protected.id]["variants"]["wide"]["url"]
+    assert found[protected.id]["variants"]["zoom"]["renditions"] == []
+
+
+@pytest.mark.usefixtures("with_zoom")
+async def test_a_signed_link_shows_its_variant_of_its_image_and_no_other(
+    call: httpx.AsyncClient, stage: Any, api_key: str
+):
+    one, other = await a_kept_image(stage, public=False), await a_kept_image(stage, public=False, number=2)
+    link = (await urls_of(call, api_key, one))[one.id]["variants"]["zoom"]["url"]
+    token = token_of(link)
+
+    async def shown(path: str) -> int:
+        return (await call.get(f"/v1/images/{path}token={token}")).status_code
+
+    assert await shown(f"{one.id}/variants/zoom?") == 202
+    assert await shown(f"{one.id}/variants/wide?") == 403
+    assert await shown(f"{other.id}/variants/zoom?") == 403
+    assert await shown(f"{'f' * 32}/variants/zoom?") == 403
+    assert await shown(f"{one.id}/variants/zoom?token={token}&") == 403
+    assert await shown(f"{one.id}?") == 401
+    async with stage.records.transaction() as tx:
+        await tx.revoke_tokens(one.id)
+    assert await shown(f"{one.id}/variants/zoom?") == 403
+    stage.clock.advance(timedelta(minutes=10))
+    assert await shown(f"{one.id}/variants/zoom?") == 403
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ids": []},
+        {"ids": ["x"]},
+        {"ids": [f"{number:032x}" for number in range(51)]},
+        {"variants": []},
+        {"format": "bmp"},
+        {"width": 0},
+        {"more": 1},
+    ],
+)
+async def test_a_page_that_makes_no_sense_is_refused(call: httpx.AsyncClient, api_key: str, wrong: dict[str, Any]):
+    wanted = {"ids": ["0" * 32], "variants": ["wide"]} | wrong
+
+    answer = await call.post("/v1/urls", json=wanted, headers={"authorization": f"Bearer {api_key}"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")

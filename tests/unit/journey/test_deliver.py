@@ -1,33 +1,44 @@
 """Step 6 for readers: which rendition, and where."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from safelight.adapters.signals import LocalSignals
 from safelight.domain import keys
 from safelight.domain.errors import ImageGone, ImageNotReady, SafelightError, UnknownVariant
 from safelight.domain.formats import OutputFormat
-from safelight.domain.image import BYTES_OWED, SHOWN, Image, Rendition, State
-from safelight.journey.deliver import Wish, choose, show_variant
+from safelight.domain.image import BYTES_OWED, SHOWN, Image, ImageId, Rendition, State
+from safelight.domain.jobs import RenderVariant
+from safelight.domain.kind import Kind, Kinds
+from safelight.domain.variant import cover, fit
+from safelight.domain.wish import Wish, choose
+from safelight.journey.deliver import Patience, show_variant
+from safelight.ports.records import Changes
 from safelight.testing.samples import rendition
 
 BUCKET = timedelta(minutes=5)
 AVIF, WEBP, JPEG = OutputFormat.AVIF, OutputFormat.WEBP, OutputFormat.JPEG
+ZOOM = fit(900, formats="webp", lazy=True)
 
 
 async def show(stage: Any, image: Image, wish: Wish) -> str:
-    return await show_variant(
+    url = await show_variant(
         image,
         wish,
         kinds=stage.kinds,
         records=stage.records,
         signer=stage.signer,
+        signals=stage.signals,
         clock=stage.clock,
-        bucket=BUCKET,
+        patience=Patience(BUCKET, timedelta(seconds=10)),
     )
+    assert url is not None
+    return url
 
 
 async def with_thumb(stage: Any, state: State = State.READY, **changes: object) -> Image:
@@ -136,3 +147,102 @@ def test_the_best_liked_format_and_the_smallest_that_is_wide_enough(
     chosen = choose(some, Wish("hero", formats, width))
 
     assert (chosen and (chosen.format, chosen.width)) == expected
+
+
+LAZY = Kinds([Kind("avatar", public=True, variants={"thumb": cover(96, 96, formats="webp"), "zoom": ZOOM})])
+
+
+class Worker:
+    """Does what the worker does when a reader waits for it: `ports.signals.Signals` whose waiter lets it work."""
+
+    def __init__(self, stage: Any, *, made: bool) -> None:
+        self._stage = stage
+        self._made = made
+        self.waits = 0
+
+    @asynccontextmanager
+    async def waiter(self, image_id: ImageId) -> AsyncIterator["Worker"]:
+        self._image_id = image_id
+        yield self
+
+    async def wait(self, at_most: timedelta) -> bool:
+        """Store the variant, or let the time pass."""
+        self.waits += 1
+        if not self._made:
+            self._stage.clock.advance(at_most)
+            return False
+        async with self._stage.records.transaction() as tx:
+            zoomed = rendition(self._image_id, "zoom", fingerprint=ZOOM.fingerprint, width=900)
+            await tx.add_rendition(zoomed, attempt=1)
+        return True
+
+
+async def ask_for_zoom(stage: Any, image: Image, signals: Any, formats: Sequence[OutputFormat] = (WEBP,)) -> str | None:
+    return await show_variant(
+        image,
+        Wish("zoom", formats),
+        kinds=LAZY,
+        records=stage.records,
+        signer=stage.signer,
+        signals=signals,
+        clock=stage.clock,
+        patience=Patience(BUCKET, timedelta(seconds=10)),
+    )
+
+
+async def kept_image(stage: Any, **changes: object) -> Image:
+    """Return a ready image whose original is there."""
+    image: Image = await stage.image_in(State.PROCESSING, **changes)
+    async with stage.records.transaction() as tx:
+        kept = Changes(original_kept=True)
+        return await tx.move(image.id, was=State.PROCESSING, now=State.READY, changes=kept)
+
+
+async def test_a_lazy_variant_is_rendered_when_it_is_asked_for_and_the_reader_waits(stage: Any):
+    image, worker = await kept_image(stage), Worker(stage, made=True)
+
+    url = await ask_for_zoom(stage, image, worker)
+
+    assert url == f"https://cdn.example/public/{image.id}/zoom-{ZOOM.fingerprint}-900.webp"
+    assert stage.queued() == [RenderVariant(image.id, "zoom")]
+
+
+async def test_a_lazy_variant_that_is_there_is_not_rendered_again(stage: Any):
+    image, worker = await kept_image(stage), Worker(stage, made=True)
+    await ask_for_zoom(stage, image, worker)
+    stage.jobs.queued.clear()
+
+    assert await ask_for_zoom(stage, image, worker)
+    assert (stage.queued(), worker.waits) == ([], 1)
+
+
+async def test_a_reader_waits_no_longer_than_is_allowed(stage: Any):
+    image, worker = await kept_image(stage), Worker(stage, made=False)
+    asked_at = stage.clock.now()
+
+    assert await ask_for_zoom(stage, image, worker) is None
+    assert stage.clock.now() - asked_at == timedelta(seconds=10)
+
+
+async def test_where_too_many_wait_the_variant_is_rendered_all_the_same(stage: Any):
+    image = await kept_image(stage)
+
+    assert await ask_for_zoom(stage, image, LocalSignals(max_waiters=0)) is None
+    assert stage.queued() == [RenderVariant(image.id, "zoom")]
+
+
+async def test_only_the_declared_formats_are_ever_rendered(stage: Any):
+    image = await kept_image(stage)
+
+    with pytest.raises(UnknownVariant):
+        await ask_for_zoom(stage, image, Worker(stage, made=True), [AVIF])
+    assert stage.queued() == []
+
+
+@pytest.mark.parametrize("changes", [{"hidden": True}, {}])
+async def test_nothing_is_rendered_of_what_is_hidden_or_has_no_original(stage: Any, changes: dict[str, object]):
+    image = await kept_image(stage, **changes) if changes else await stage.image_in(State.READY)
+
+    with pytest.raises(ImageNotReady):
+        await ask_for_zoom(stage, image, Worker(stage, made=True))
+    assert stage.queued() == []

@@ -306,3 +306,23 @@ async def test_an_image_that_is_deleted_meanwhile_leaves_nothing_behind(stage: A
         await reprocess(stage, image, kind, renderer=Deleting())
 
     assert await stage.keys() == set()
+
+
+LAZILY = declared(thumb=THUMB, zoom=fit(700, formats="webp", lazy=True))
+
+
+@pytest.mark.parametrize("which", Which)
+async def test_a_lazy_variant_that_nobody_asked_for_is_not_rendered(stage: Any, which: Which):
+    image = await ready_image(stage, declared(thumb=THUMB))
+
+    wanted = variants_to_render(image, await stage.renditions(image.id), LAZILY, which)
+
+    assert wanted == ({"thumb"} if which is Which.ALL else set())
+
+
+async def test_a_lazy_variant_that_is_there_is_rendered_again_when_it_is_declared_otherwise(stage: Any):
+    image = await ready_image(stage, declared(thumb=THUMB, zoom=fit(600, formats="webp")))
+
+    assert await reprocess(stage, image, LAZILY) == 1
+
+    assert await shown(stage, image) == {(name, one.fingerprint) for name, one in LAZILY.variants.items()}
