@@ -44,7 +44,7 @@ def test_every_error_and_every_reason_stands_on_its_page() -> None:
         assert f"| `{reason}` | {SENTENCES[reason]} |" in written
 
 
-@pytest.mark.parametrize("name", ["settings", "webhooks", "errors", "limits"])
+@pytest.mark.parametrize("name", ["settings", "webhooks", "errors", "limits", "keys"])
 def test_the_readme_leads_to_the_page(name: str) -> None:
     assert f"(docs/{name}.md)" in (ROOT / "README.md").read_text()
     assert (DOCS / f"{name}.md").is_file()

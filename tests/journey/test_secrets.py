@@ -6,6 +6,7 @@ The server runs with every logger at its most talkative, those of the libraries 
 import base64
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
+from safelight.adapters.seal import PURPOSE as ANSWERS
 from safelight.domain import api_keys
 from safelight.domain.events import Action
 from safelight.domain.tokens import Purpose, derive
-from safelight.settings import Settings
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -81,7 +84,7 @@ class Secrets:
         for key_id, key in json.loads(path.read_text())["keys"].items():
             raw = base64.b64decode(key)
             self.add(f"signing key {key_id}", raw)
-            for purpose in Purpose:
+            for purpose in (*Purpose, ANSWERS):
                 self.add(f"{purpose} key of {key_id}", derive(raw, purpose))
 
     def found_in(self, content: bytes) -> set[str]:
@@ -100,9 +103,8 @@ def server(tmp_path: Path, receiver: Any) -> Iterator[Server]:
         "webhook_secret": WEBHOOK_SECRET,
         "webhook_private": "true",
         "webhook_retry_base": "0.2",
+        "jwt_secret": JWT_SECRET,
     }
-    if "jwt_secret" in Settings.model_fields:
-        settings["jwt_secret"] = JWT_SECRET
     with Server(tmp_path / "data", settings, program=[str(program)]) as server:
         yield server
 
@@ -168,7 +170,11 @@ def go_wrong(api: Any, secrets: Secrets, file: bytes, image: dict[str, Any]) -> 
     url, token = unused["upload"]["url"], unused["write_token"]
     mistyped = api.server.key[:-1] + "X"
     secrets.add_key("mistyped API key", mistyped)
+    users = jwt.encode({"alg": "HS256"}, {"sub": "42", "exp": time.time() + 600}, OctKey.import_key(JWT_SECRET))
+    secrets.add_token("JWT", users)
     answers = [
+        httpx.get(image["path"], headers=by(users)),
+        httpx.get(f"{root}/v1/images", headers=by(users + "x")),
         httpx.get(f"{root}/v1/images", headers=by(mistyped)),
         httpx.get(f"{root}/v1/images", headers=by(token)),
         httpx.get(f"{root}/v1/images", headers={"authorization": f"Basic {token}"}),

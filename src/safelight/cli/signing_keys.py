@@ -18,10 +18,11 @@ from safelight.domain.tokens import Keyring
 from safelight.settings import Settings
 
 WHAT_ENDS = (
-    "From then on nothing is valid that was signed with it:",
+    "From then on nothing is valid that stands on it:",
     "  read tokens, which have no other end: pages that hold one need a new one (POST /v1/images/ID/tokens)",
     "  write tokens of uploads under way, and upload URLs that are not used yet",
     "  signed URLs of protected images; the next redirect leads to a new one",
+    "  answers kept for POSTs with an Idempotency-Key: a repetition is refused",
     "Public URLs and API keys go on.",
 )
 

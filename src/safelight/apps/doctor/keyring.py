@@ -23,8 +23,8 @@ def keyring(visit: Visit) -> list[Finding]:
         return wrong(
             "keyring",
             f"other users of this machine may read the signing keys (mode {mode:o})",
-            f"chmod 600 {path}; where somebody may have read them, move the file away as well, and the next start "
-            f"makes a new one: {AFTERWARDS}",
+            f"chmod 600 {path}; where somebody may have read them, safelight signing-keys rotate as well, and retire "
+            f"the older ones: {AFTERWARDS}",
         )
     try:
         keys = read_keyring(path)
