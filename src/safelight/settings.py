@@ -4,7 +4,6 @@ A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env
 are in seconds, sizes in bytes.
 """
 
-import base64
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,15 +15,19 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from safelight.adapters.jwt.agreement import (
+    algorithms_with_keys,
+    algorithms_with_secret,
+    check_jwks_url,
+    check_secret,
+)
+from safelight.adapters.webhook.secret import secret_bytes
+
 PREFIX = "SAFELIGHT_"
 ENV_FILE = ".env"
 
 OF_THE_CLIENT = frozenset({"SAFELIGHT_URL", "SAFELIGHT_API_KEY"})
 """What `safelight upload` reads: no settings, and no mistakes."""
-
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with is none itself
-SECRET_BYTES = range(24, 65)
-"""Standard Webhooks 1.0.0 wants secrets of 24 to 64 bytes."""
 
 A_NEW_SECRET = "echo whsec_$(head -c 32 /dev/urandom | base64)"  # noqa: S105 - a command that makes one
 """Prints a secret that can be used."""
@@ -121,10 +124,16 @@ class Settings(BaseSettings):
         None, description="Where the public keys of your users' JWTs are (a JWKS), in place of a secret"
     )
     jwt_algorithms: Words = Field(
-        (), description="Algorithms of the JWTs, and no others: HS256 with a secret, else RS256, ES256 or EdDSA"
+        (),
+        validate_default=True,
+        description="Algorithms of the JWTs, and no others: HS256 with a secret, else RS256, ES256 or EdDSA",
     )
-    jwt_issuer: str | None = Field(None, description="The `iss` that JWTs must have; needed with a JWKS")
-    jwt_audience: str | None = Field(None, description="The `aud` that JWTs must have; needed with a JWKS")
+    jwt_issuer: str | None = Field(
+        None, min_length=1, validate_default=True, description="The `iss` that JWTs must have; needed with a JWKS"
+    )
+    jwt_audience: str | None = Field(
+        None, min_length=1, validate_default=True, description="The `aud` that JWTs must have; needed with a JWKS"
+    )
     jwt_leeway: Leeway = Field(timedelta(seconds=30), description="How far clocks may be apart where a JWT ends")
     jwt_jwks_ttl: Seconds = Field(timedelta(minutes=5), description="How long the keys of the JWKS are believed")
     rules_timeout: Seconds = Field(
@@ -211,6 +220,43 @@ class Settings(BaseSettings):
     webhook_retry_max: Seconds = Field(timedelta(hours=1), description="Longest wait between two tries of a webhook")
     webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
 
+    @field_validator("jwt_secret")
+    @classmethod
+    def _is_long_and_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            check_secret(secret.get_secret_value())
+        return secret
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _cannot_be_altered(cls, url: str | None, others: ValidationInfo) -> str | None:
+        if url and others.data.get("jwt_secret"):
+            raise ValueError("takes the place of SAFELIGHT_JWT_SECRET. Set one of them")
+        if url:
+            check_jwks_url(url)
+        return url
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _of_what_signs(cls, wanted: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        if not {"jwt_secret", "jwt_jwks_url"} <= others.data.keys():
+            return wanted  # what signs is wrong itself
+        secret: SecretStr | None = others.data["jwt_secret"]
+        if secret is not None:
+            return algorithms_with_secret(wanted, secret.get_secret_value())
+        if others.data["jwt_jwks_url"] is not None:
+            return algorithms_with_keys(wanted)
+        if wanted:
+            raise ValueError("is set, and neither SAFELIGHT_JWT_SECRET nor SAFELIGHT_JWT_JWKS_URL is")
+        return wanted
+
+    @field_validator("jwt_issuer", "jwt_audience")
+    @classmethod
+    def _named_with_a_jwks(cls, name: str | None, others: ValidationInfo) -> str | None:
+        if name is None and others.data.get("jwt_jwks_url"):
+            raise ValueError("is not set, and SAFELIGHT_JWT_JWKS_URL is, whose keys sign for others, too")
+        return name
+
     @field_validator("process_timeout")
     @classmethod
     def _holds_a_rendering(cls, timeout: timedelta, others: ValidationInfo) -> timedelta:
@@ -278,9 +324,8 @@ def _nearest(name: str, known: set[str]) -> str | None:
 
 
 def _is_webhook_secret(secret: str) -> bool:
-    encoded = secret.removeprefix(SECRET_PREFIX)
     try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except ValueError:  # also of what is not ASCII
+        secret_bytes(secret)
+    except ValueError:
         return False
-    return secret.startswith(SECRET_PREFIX) and len(key) in SECRET_BYTES
+    return True

@@ -114,7 +114,7 @@ def test_a_write_token_does_nothing_to_an_image_that_is_ready(api: Any, file: by
     deleted = httpx.delete(f"{api.server.url}/v1/images/{report['id']}", headers=token)
     resigned = httpx.post(f"{api.server.url}/v1/images/{report['id']}/upload", headers=token)
 
-    assert [answer.json()["code"] for answer in (deleted, resigned)] == ["wrong_state", "wrong_state"]
+    assert [answer.json()["code"] for answer in (deleted, resigned)] == ["token_spent", "token_spent"]
     assert api.http.get(f"/v1/images/{report['id']}").json()["status"] == "ready"
 
 

@@ -34,7 +34,14 @@ from safelight.http.request_id import with_request_id
 from safelight.journey.finalize import Retries
 from safelight.journey.request import Rules
 from safelight.testing.contracts.records import image_in
-from safelight.testing.fakes import CountingIds, FrozenClock, RecordingAudit, RecordingJobs, RecordingSignals
+from safelight.testing.fakes import (
+    CountingIds,
+    FrozenClock,
+    RecordingAudit,
+    RecordingJobs,
+    RecordingSignals,
+    RulesAtOnce,
+)
 from safelight.testing.memory_store import MemoryObjectStore
 
 APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
@@ -52,6 +59,7 @@ class Stage:
     clock: FrozenClock = field(default_factory=FrozenClock)
     audit: RecordingAudit = field(default_factory=RecordingAudit)
     signals: RecordingSignals = field(default_factory=RecordingSignals)
+    policy: RulesAtOnce = field(default_factory=RulesAtOnce)
     ids: CountingIds = field(default_factory=CountingIds)
     tokens: Tokens = field(default_factory=lambda: Tokens(lambda: RING))
     origin: Origin = field(default_factory=lambda: Origin(APPLICATION, "192.0.2.1", "request-1"))
@@ -135,7 +143,7 @@ def parts(stage: Stage) -> Parts:
     """What the API is made from, over the stage."""
     metrics = PrometheusMetrics()
     return Parts(
-        rules=Rules(stage.kinds, timedelta(minutes=15), min_free_bytes=0),
+        rules=Rules(stage.kinds, stage.policy, timedelta(minutes=15), min_free_bytes=0),
         limits=Limits(
             max_upload_attempts=20,
             max_body_bytes=64_000,
@@ -158,6 +166,7 @@ def parts(stage: Stage) -> Parts:
         tokens=stage.tokens,
         seal=KeyringSeal(lambda: RING),
         audit=stage.audit,
+        identities=None,
         clock=stage.clock,
         ids=stage.ids,
         metrics=metrics,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import uvicorn
+from litestar import Litestar
 
 from safelight.adapters.records.migrate import migrate
 from safelight.apps.api import api_app
@@ -17,8 +18,10 @@ from safelight.apps.kinds import load_kinds
 from safelight.apps.lock import data_lock
 from safelight.apps.process import prepare_process
 from safelight.apps.uploads import uploads_app
+from safelight.apps.users import identities, policy
+from safelight.apps.webhooks import webhooks
 from safelight.apps.wiring import DATABASE_FILE, Addresses, World, embedded
-from safelight.apps.worker import run_worker, sandbox, webhooks
+from safelight.apps.worker import run_worker, sandbox
 from safelight.domain import keys
 from safelight.http.asgi import App, Receive, Scope, Send
 from safelight.http.body import limit_body
@@ -47,7 +50,8 @@ class Started:
 async def run_all_in_one(settings: Settings, *, started: Callable[[Started], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `started` as soon as it listens.
 
-    Raises DataInUse, KindInvalid, KeyInvalid, StorageFailed, RenderingFailed, and OSError where the port is taken.
+    Raises DataInUse, KindInvalid, KeyInvalid, WebhookInvalid, StorageFailed, RenderingFailed, and OSError where the
+    port is taken.
     """
     kinds = load_kinds(settings.kinds)
     prepare_process()
@@ -62,23 +66,27 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         renderer = await stack.enter_async_context(sandbox(settings, metrics=world.metrics))
         notifier = await stack.enter_async_context(webhooks(settings))
         new_key = await first_key(world, settings.bootstrap_key)
-        app = _whole(world)
+        api = api_app(
+            world,
+            policy=await stack.enter_async_context(policy(settings, kinds, world.clock, world.ids)),
+            identities=await stack.enter_async_context(identities(settings, world.clock)),
+        )
         server = _Server(
-            _uvicorn(settings, app),
+            _uvicorn(settings, _whole(world, api)),
             on_start=lambda: started(Started(addresses, list(kinds), new_key, server.stop)),
         )
         await stack.enter_async_context(_beside(run_worker(world, renderer, notifier), stop=server.stop))
         await server.serve(sockets=[listener])
 
 
-def _whole(world: World) -> App:
+def _whole(world: World, api: Litestar) -> App:
     """Return the API and the upload service as one application."""
     settings = world.settings
-    api = limit_body(cast("App", api_app(world)), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
+    limited = limit_body(cast("App", api), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
     uploads = uploads_app(
         settings, world.tokens, world.objects, clock=world.clock, ids=world.ids, limiter=world.limiter
     )
-    return with_request_id(_split(api, counted(uploads, world.metrics)), new_id=world.ids.new)
+    return with_request_id(_split(limited, counted(uploads, world.metrics)), new_id=world.ids.new)
 
 
 def _split(api: App, uploads: App) -> App:

@@ -9,13 +9,15 @@ from safelight.http.openapi import openapi_document, openapi_schema
 from safelight.http.parts import Limits, Parts
 from safelight.http.rates import Rates
 from safelight.journey.request import Rules
+from safelight.ports.identity import Identities
+from safelight.ports.policy import Policy
 
 
-def api_app(world: World) -> Litestar:
-    """Return the API."""
+def api_app(world: World, *, policy: Policy, identities: Identities | None) -> Litestar:
+    """Return the API. Without `identities` no JWTs are taken."""
     settings = world.settings
     parts = Parts(
-        rules=Rules(world.kinds, settings.upload_ttl, settings.min_free_bytes),
+        rules=Rules(world.kinds, policy, settings.upload_ttl, settings.min_free_bytes),
         limits=Limits(
             max_upload_attempts=settings.max_upload_attempts,
             max_body_bytes=settings.max_body_bytes,
@@ -44,6 +46,7 @@ def api_app(world: World) -> Litestar:
         tokens=world.tokens,
         seal=world.seal,
         audit=world.audit,
+        identities=identities,
         clock=world.clock,
         ids=world.ids,
         metrics=world.metrics,

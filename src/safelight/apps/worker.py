@@ -33,10 +33,6 @@ REDIRECT_MAX_AGE = timedelta(seconds=60)
 """How long a cache keeps a redirect to a rendition."""
 
 
-class WebhookInvalid(Exception):
-    """Webhooks cannot be sent with these settings."""
-
-
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
     settings = world.settings
@@ -174,23 +170,3 @@ async def sandbox(
         zygote=zygote,
     ) as renderer:
         yield renderer
-
-
-@asynccontextmanager
-async def webhooks(settings: Settings) -> AsyncIterator[WebhookNotifier | None]:
-    """Return a block with the notifier, or None where no webhook URL is set. Raises WebhookInvalid."""
-    if settings.webhook_url is None:
-        yield None
-        return
-    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-    try:
-        notifier = WebhookNotifier(
-            settings.webhook_url,
-            secret,
-            timeout=settings.webhook_timeout,
-            allow_private=settings.webhook_private,
-        )
-    except ValueError as error:
-        raise WebhookInvalid(f"SAFELIGHT_WEBHOOK_URL and SAFELIGHT_WEBHOOK_SECRET cannot be used: {error}") from None
-    async with notifier:
-        yield notifier

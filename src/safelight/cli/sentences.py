@@ -14,7 +14,7 @@ from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
 from safelight.apps.lock import DataInUse
 from safelight.apps.signing_keys import SigningKeyRefused
-from safelight.apps.worker import WebhookInvalid
+from safelight.apps.webhooks import WebhookInvalid
 from safelight.domain.errors import SafelightError, StorageFailed
 from safelight.settings import Settings, names
 

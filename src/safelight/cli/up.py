@@ -10,9 +10,9 @@ from rich.markup import escape
 from safelight import __version__
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
-from safelight.apps.loopback import is_loopback
 from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
 from safelight.cli.tell import errors_told, misused, out
+from safelight.domain.loopback import is_loopback
 from safelight.settings import Settings
 
 

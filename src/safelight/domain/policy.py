@@ -1,17 +1,23 @@
-"""Whether a caller may do a thing. Closed by default."""
+"""Whether a caller may do a thing, as far as that follows from who it is. Closed by default."""
 
-import inspect
-
-from safelight.domain.image import Attachment
-from safelight.domain.kind import Kind
+from safelight.domain.image import Image
 from safelight.domain.who import Role, Scope, Who
 
 
-async def may_upload(kind: Kind, who: Who, target: Attachment | None) -> bool:
-    """Whether `who` may upload an image of `kind` for `target`: the application, or whom the kind's rule lets."""
-    if who.role is Role.APPLICATION:
-        return who.may(Scope.UPLOAD)  # whoever it acts for: the rule is for users
-    if who.id is None or kind.may_upload is None:
-        return False
-    verdict = kind.may_upload(who, target)
-    return bool(await verdict if inspect.isawaitable(verdict) else verdict)
+def upload_by_role(who: Who) -> bool | None:
+    """Whether `who` may upload, whatever the kind; None for a user, about whom the kind's rule is asked.
+
+    The application may with a key of the right scope, whoever it acts for: rules are for users.
+    """
+    match who.role:
+        case Role.APPLICATION:
+            return who.may(Scope.UPLOAD)
+        case Role.USER:
+            return None
+        case _:
+            return False
+
+
+def owns(who: Who, image: Image) -> bool:
+    """Whether `who` is the user that the image was uploaded for."""
+    return who.role is Role.USER and who.id is not None and who.id == image.owner

@@ -10,9 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from safelight.domain import api_keys
-from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, TokenInvalid
+from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, TokenInvalid, TokenSpent
 from safelight.domain.events import Origin
-from safelight.domain.image import Image, ImageId
+from safelight.domain.image import FINAL, Image, ImageId
+from safelight.domain.policy import owns
 from safelight.domain.tokens import VERSION, Purpose, image_named_by
 from safelight.domain.who import NOBODY, Role, Scope, Who
 from safelight.http.parts import Parts
@@ -28,6 +29,9 @@ BY_TOKEN = "token"  # noqa: S105 - the word, and none itself
 
 SCHEME = "bearer"
 """In any case of letters (RFC 9110, 11.1)."""
+
+JWT_DOTS = 2
+"""A JWT has three parts: header, claims and signature."""
 
 ReadToken = Annotated[
     str | None, QueryParameter(description="Read token, where no header can be set: `<img>`, EventSource")
@@ -68,7 +72,7 @@ async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = 
     """Return who calls, and note it with the request. Raises NotAuthenticated where they show no valid credential.
 
     `read_token` is that of the query; a header counts more. Raises TokenInvalid where there are several, and
-    TooManyRequests where an address has shown too many keys that are none.
+    TooManyRequests where an address has shown too many keys that are none, and Busy where it cannot be told who calls.
     """
     caller = await _caller_of(request, parts, read_token)
     request.state.caller = caller
@@ -94,9 +98,11 @@ async def _caller_of(request: ApiRequest, parts: Parts, read_token: str | None) 
     credential = credential.strip()
     if credential.startswith(f"{VERSION}."):
         return Caller(_origin(request, NOBODY, by=BY_TOKEN), credential)
+    may_be_a_key = credential.lower().startswith(api_keys.PREFIX)  # so written, it is counted as one
+    if parts.identities is not None and credential.count(".") == JWT_DOTS and not may_be_a_key:
+        return Caller(_origin(request, await parts.identities.user(credential)))
     with trying_a_key(request.scope, credential, parts.rates):
-        who = await _application(credential, parts)
-    return Caller(_origin(request, who))
+        return Caller(_origin(request, await _application(credential, parts)))
 
 
 async def _application(credential: str, parts: Parts) -> Who:
@@ -111,16 +117,33 @@ async def _application(credential: str, parts: Parts) -> Who:
 
 
 async def reach_image(
-    caller: Caller, image_id: ImageId, parts: Parts, *, scope: Scope, purposes: Collection[Purpose], action: str
+    caller: Caller,
+    image_id: ImageId,
+    parts: Parts,
+    *,
+    scope: Scope,
+    purposes: Collection[Purpose],
+    action: str,
+    spent: bool = False,
 ) -> Image:
-    """Return an image that the caller may reach: by a key of this scope, or by a token for one of these purposes.
+    """Return an image that the caller may reach: by a key of this scope, a token for one of these purposes, as owner.
 
-    Raises NotAuthenticated, NotAllowed, TokenInvalid, ImageNotFound (which a foreign image is, too).
+    Where a read token would do, so does a rule of the kind that lets the user see the image. A write token ends when
+    the image is final, unless the call takes one that is `spent`.
+    Raises NotAuthenticated, NotAllowed, TokenInvalid, TokenSpent, ImageNotFound (which a foreign image is, too).
     """
-    if caller.token is None:
-        caller.needs(scope, action)
-        return await find_image(image_id, parts)
-    if image_named_by(caller.token) != image_id:
+    if caller.token is not None:
+        return await _by_token(caller, caller.token, image_id, parts, purposes=purposes, spent=spent)
+    if caller.who.role is Role.USER:
+        return await _by_user(caller.who, image_id, parts, may_view=Purpose.READ in purposes)
+    caller.needs(scope, action)
+    return await find_image(image_id, parts)
+
+
+async def _by_token(
+    caller: Caller, token: str, image_id: ImageId, parts: Parts, *, purposes: Collection[Purpose], spent: bool
+) -> Image:
+    if image_named_by(token) != image_id:
         raise ImageNotFound(image_id=image_id)
     try:
         image = await find_image(image_id, parts)
@@ -130,9 +153,20 @@ async def reach_image(
         if caller.in_query and purpose is not Purpose.READ:
             continue
         with suppress(TokenInvalid):
-            parts.tokens.verify_image_token(caller.token, purpose, image)
+            parts.tokens.verify_image_token(token, purpose, image)
+            if purpose is Purpose.WRITE and image.state in FINAL and not spent:
+                raise TokenSpent(image_id=image.id, state=image.state)
             return image
     raise TokenInvalid
+
+
+async def _by_user(who: Who, image_id: ImageId, parts: Parts, *, may_view: bool) -> Image:
+    image = await find_image(image_id, parts)
+    if owns(who, image):
+        return image
+    if may_view and image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image):
+        return image
+    raise ImageNotFound(image_id=image_id)
 
 
 async def find_image(image_id: ImageId, parts: Parts) -> Image:

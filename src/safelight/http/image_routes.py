@@ -16,7 +16,7 @@ from safelight.domain.events import Action
 from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import Scope
+from safelight.domain.who import Role, Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
 from safelight.http.openapi import REACHING, problems, success
@@ -165,7 +165,10 @@ async def page(
     responses=problems(*REACHING, errors.ImageGone, WrongState),
 )
 async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:
-    """Hide the image at once and purge its bytes in the background. A write token may do this until it is final."""
+    """Hide the image at once and purge its bytes in the background.
+
+    The image's owner and its write token may do this until it is final.
+    """
     caller = await caller_of(request, parts)
     image = await reach_image(
         caller,
@@ -184,7 +187,7 @@ async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None
             clock=parts.clock,
             ids=parts.ids,
             told=parts.told,
-            spares_final=caller.token is not None,
+            spares_final=caller.who.role is not Role.APPLICATION,
         )
 
 

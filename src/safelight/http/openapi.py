@@ -44,7 +44,7 @@ TAGS = {
 BODY = (errors.RequestInvalid, errors.RequestTooLarge, errors.UploadTooSlow)
 """What can be wrong with any body."""
 
-REACHING = (errors.NotAuthenticated, errors.NotAllowed, errors.TokenInvalid, errors.ImageNotFound)
+REACHING = (errors.NotAuthenticated, errors.NotAllowed, errors.TokenInvalid, errors.TokenSpent, errors.ImageNotFound)
 """What keeps a caller from an image."""
 
 FOR_ANYBODY: list[SecurityRequirement] = [{}]
@@ -134,15 +134,18 @@ def openapi_document(schema: Schema) -> bytes:
 
 
 def _config(version: str) -> OpenAPIConfig:
-    bearer = SecurityScheme(type="http", scheme="bearer", description="An API key, or an image's write or read token")
+    bearer = SecurityScheme(
+        type="http", scheme="bearer", description="An API key, a JWT of a user, or an image's write or read token"
+    )
     return OpenAPIConfig(
         title="Safelight",
         version=version,
         summary="Images from users, taken in safely",
         description=(
             "Request an upload, send the bytes to the URL you get, confirm, check until the image is ready. "
-            "Say who you are with `Authorization: Bearer ...`: an API key (`safelight keys create`), or the write or "
-            "read token of one image. Errors are problem documents (RFC 9457) whose `code` is stable."
+            "Say who you are with `Authorization: Bearer ...`: an API key (`safelight keys create`), a JWT of a user "
+            "of the application, or the write or read token of one image. Errors are problem documents (RFC 9457) "
+            "whose `code` is stable."
         ),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes={"bearer": bearer}),

@@ -11,8 +11,10 @@ from safelight.http.rates import Rates
 from safelight.journey.request import Rules
 from safelight.ports.audit import Audit
 from safelight.ports.clock import Clock, Ids
+from safelight.ports.identity import Identities
 from safelight.ports.metrics import Metrics
 from safelight.ports.object_store import ObjectStore, Signer
+from safelight.ports.policy import Policy
 from safelight.ports.records import Records
 from safelight.ports.seal import Seal
 from safelight.ports.signals import Signals
@@ -37,7 +39,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Ports, rules, limits and rates. `told`: whether the application wants webhooks."""
+    """Ports, rules, limits and rates.
+
+    `told`: whether the application wants webhooks. `identities`: None takes no JWTs.
+    """
 
     rules: Rules
     limits: Limits
@@ -50,6 +55,7 @@ class Parts:
     tokens: Tokens
     seal: Seal
     audit: Audit
+    identities: Identities | None
     clock: Clock
     ids: Ids
     metrics: Metrics
@@ -60,3 +66,8 @@ class Parts:
     def kinds(self) -> Kinds:
         """Every declared kind."""
         return self.rules.kinds
+
+    @property
+    def policy(self) -> Policy:
+        """Who asks the rules of kinds."""
+        return self.rules.policy

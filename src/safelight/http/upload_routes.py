@@ -112,8 +112,8 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     responses=problems(*REACHING, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
 )
 async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
-    """Queue the image for processing, if its bytes have come. Saying it again changes nothing."""
-    caller, image = await _writable(image_id, request, parts, "confirm this image")
+    """Queue the image for processing, if its bytes have come. Saying it again changes nothing, even at the end."""
+    caller, image = await _writable(image_id, request, parts, "confirm this image", spent=True)
     with parts.metrics.step("confirm"):
         await confirm_upload(
             image,
@@ -127,9 +127,11 @@ async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Res
     return report_response(standing, parts, status=202)
 
 
-async def _writable(image_id: str, request: ApiRequest, parts: Parts, action: str) -> tuple[Caller, Image]:
+async def _writable(
+    image_id: str, request: ApiRequest, parts: Parts, action: str, *, spent: bool = False
+) -> tuple[Caller, Image]:
     caller = await caller_of(request, parts)
     image = await reach_image(
-        caller, ImageId(image_id), parts, scope=Scope.UPLOAD, purposes=BY_WRITE_TOKEN, action=action
+        caller, ImageId(image_id), parts, scope=Scope.UPLOAD, purposes=BY_WRITE_TOKEN, action=action, spent=spent
     )
     return caller, image

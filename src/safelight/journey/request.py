@@ -9,9 +9,11 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.formats import media_type
 from safelight.domain.image import Attachment, Checksum, Image, ImageId, NewImage
 from safelight.domain.kind import Kind, Kinds
-from safelight.domain.policy import may_upload
+from safelight.domain.policy import upload_by_role
+from safelight.domain.who import Who
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.object_store import ObjectStore, SignedUpload, Signer
+from safelight.ports.policy import Policy
 from safelight.ports.records import Records
 
 
@@ -30,9 +32,10 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds here: the kinds, how long an upload URL is good, and how much room must stay free."""
+    """What holds here: kinds, who asks their rules, how long an upload URL is good, and how much room stays free."""
 
     kinds: Kinds
+    policy: Policy
     upload_ttl: timedelta
     min_free_bytes: int
 
@@ -53,7 +56,7 @@ async def request_upload(
     Raises UnknownKind, NotAllowed, EmptyFile, TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull.
     """
     kind = rules.kinds[wanted.kind]
-    if not await may_upload(kind, origin.who, wanted.attach):
+    if not await _may_upload(kind, origin.who, wanted.attach, rules.policy):
         raise NotAllowed(action=f"upload images of kind {kind.name!r}")
     _check_declaration(wanted, kind)
     free = await objects.free_bytes()
@@ -86,6 +89,11 @@ async def request_upload(
         image = await tx.add(new)
         await tx.audit(origin.event(Action.REQUESTED, at=now, image=new))
     return image, upload
+
+
+async def _may_upload(kind: Kind, who: Who, target: Attachment | None, policy: Policy) -> bool:
+    by_role = upload_by_role(who)
+    return await policy.may_upload(kind, who, target) if by_role is None else by_role
 
 
 def _check_declaration(wanted: UploadRequest, kind: Kind) -> None:

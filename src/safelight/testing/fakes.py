@@ -8,8 +8,10 @@ from itertools import count
 
 from safelight.domain.errors import DeliveryFailed
 from safelight.domain.events import AuditEvent
-from safelight.domain.image import ImageId
+from safelight.domain.image import Attachment, Image, ImageId
 from safelight.domain.jobs import DeliveryId, Job
+from safelight.domain.kind import Kind
+from safelight.domain.who import Who
 from safelight.ports.jobs import Handler
 from safelight.ports.renderer import Part, Recipe
 
@@ -124,6 +126,18 @@ class RecordingNotifier:
         if self.failing is not None:
             raise DeliveryFailed(self.failing)
         self.sent.append((delivery_id, body, at))
+
+
+class RulesAtOnce:
+    """ports.policy.Policy that runs the functions of a kind, which must be plain ones, and asks nobody else."""
+
+    async def may_upload(self, kind: Kind, who: Who, target: Attachment | None) -> bool:
+        """Return what the kind's rule says."""
+        return kind.may_upload is not None and kind.may_upload(who, target) is True
+
+    async def may_view(self, kind: Kind, who: Who, image: Image) -> bool:
+        """Return what the kind's rule says."""
+        return kind.may_view is not None and kind.may_view(who, image) is True
 
 
 class ScriptedRenderer:

@@ -1,44 +1,46 @@
-"""Closed by default: an application by its key's scope, a user by the kind's rule."""
+"""Closed by default: an application by its key's scope, a user by the kind's rule, an owner by being it."""
+
+from typing import Any
 
 import pytest
 
-from safelight.domain.image import Attachment
-from safelight.domain.kind import Kind
-from safelight.domain.policy import may_upload
-from safelight.domain.variant import cover
-from safelight.domain.who import NOBODY, Role, Scope, Who
+from safelight.domain.image import State
+from safelight.domain.policy import owns, upload_by_role
+from safelight.domain.who import NOBODY, SYSTEM, Role, Scope, Who
 
-OWN = Attachment("user", "42")
-THUMB = {"thumb": cover(96, 96)}
-CLOSED = Kind("closed", variants=THUMB)
-
-
-def for_themselves(who: Who, target: Attachment | None) -> bool:
-    return target is not None and who.id == target.id
-
-
-async def for_themselves_later(who: Who, target: Attachment | None) -> bool:
-    return for_themselves(who, target)
-
-
-OPEN = Kind("open", variants=THUMB, may_upload=for_themselves)
-OPEN_LATER = Kind("open-later", variants=THUMB, may_upload=for_themselves_later)
-
-
-@pytest.mark.parametrize("kind", [OPEN, OPEN_LATER])
-@pytest.mark.parametrize(("user", "allowed"), [("42", True), ("43", False)])
-async def test_a_user_may_what_the_rule_says(kind: Kind, user: str, allowed: bool) -> None:  # noqa: FBT001 - a case
-    assert await may_upload(kind, Who(Role.USER, user), OWN) is allowed
-
-
-@pytest.mark.parametrize("who", [NOBODY, Who(Role.USER, "42")])
-async def test_without_a_rule_no_user_may(who: Who) -> None:
-    assert not await may_upload(CLOSED, who, OWN)
+USER = Who(Role.USER, "42")
 
 
 @pytest.mark.parametrize("scope", Scope)
-@pytest.mark.parametrize("kind", [CLOSED, OPEN])
-async def test_a_key_needs_the_scope_whoever_it_acts_for(kind: Kind, scope: Scope) -> None:
+def test_a_key_needs_the_scope_whoever_it_acts_for(scope: Scope) -> None:
     who = Who(Role.APPLICATION, id="42", scopes=frozenset({scope}))
 
-    assert await may_upload(kind, who, OWN) is (scope is Scope.UPLOAD)
+    assert upload_by_role(who) is (scope is Scope.UPLOAD)
+
+
+def test_about_a_user_the_kinds_rule_is_asked() -> None:
+    assert upload_by_role(USER) is None
+
+
+@pytest.mark.parametrize("who", [NOBODY, SYSTEM, Who(Role.NOBODY, "42", scopes=frozenset(Scope))])
+def test_nobody_else_may_upload(who: Who) -> None:
+    assert upload_by_role(who) is False
+
+
+@pytest.mark.parametrize(
+    ("who", "owner", "owned"),
+    [
+        (USER, "42", True),
+        (USER, "43", False),
+        (USER, None, False),
+        (Who(Role.USER, None), None, False),
+        (Who(Role.APPLICATION, "42", scopes=frozenset(Scope)), "42", False),
+        (Who(Role.NOBODY, "42"), "42", False),
+    ],
+)
+async def test_an_image_is_of_the_user_that_it_was_uploaded_for(
+    stage: Any, who: Who, owner: str | None, *, owned: bool
+):
+    image = await stage.image_in(State.READY, owner=owner)
+
+    assert owns(who, image) is owned

@@ -87,7 +87,7 @@ async def test_a_refusal_is_noted(call: httpx.AsyncClient, stage: Any, method: s
 
 
 async def test_what_is_wrong_with_a_request_is_noted_with_who_asked(call: httpx.AsyncClient, stage: Any) -> None:
-    image = await a_passport(stage)
+    image = await stage.image_in(State.REQUESTED)
     shown = {"authorization": f"Bearer {token(stage, image, Purpose.WRITE)}"}
 
     await call.post(f"/v1/images/{image.id}/upload", headers=shown, content=b"{")

@@ -10,10 +10,10 @@ import httpx
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.loopback import is_loopback
 from safelight.apps.wiring import KEYRING_FILE, Addresses
 from safelight.domain import keys
 from safelight.domain.image import ImageId
+from safelight.domain.loopback import is_loopback
 from safelight.domain.tokens import Tokens
 
 ANSWERS_WITHIN_S = 5.0

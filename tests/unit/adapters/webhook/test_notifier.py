@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from safelight.adapters.webhook.channel import Channel
 from safelight.adapters.webhook.notifier import WebhookNotifier
 from safelight.domain.errors import DeliveryFailed
 from safelight.domain.jobs import DeliveryId
@@ -25,9 +27,15 @@ TIMEOUT = timedelta(seconds=5)
 PUBLIC = "93.184.216.34"
 
 
+@asynccontextmanager
+async def notifier_to(url: str, secret: str = SECRET, **options: Any) -> AsyncIterator[Notifier]:
+    async with Channel(secret, **{"timeout": TIMEOUT, **options}) as channel:
+        yield WebhookNotifier(url, channel)
+
+
 @pytest.fixture
 async def notifier(receiver: Any) -> AsyncIterator[Notifier]:
-    async with WebhookNotifier(receiver.url, SECRET, timeout=TIMEOUT, allow_private=True) as made:
+    async with notifier_to(receiver.url, allow_private=True) as made:
         yield made
 
 
@@ -96,9 +104,7 @@ async def test_a_huge_answer_is_not_read_to_its_end() -> None:
                 yield bytes(16 * 1024)
 
     network = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
-    async with WebhookNotifier(
-        "http://app.example/", SECRET, timeout=TIMEOUT, allow_private=True, network=network
-    ) as it:
+    async with notifier_to("http://app.example/", allow_private=True, network=network) as it:
         await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
     assert read == 5
@@ -111,9 +117,7 @@ async def test_a_receiver_that_never_answers_is_given_up() -> None:
 
     network = httpx.MockTransport(silent)
     impatient = timedelta(milliseconds=10)
-    async with WebhookNotifier(
-        "http://app.example/", SECRET, timeout=impatient, allow_private=True, network=network
-    ) as it:
+    async with notifier_to("http://app.example/", timeout=impatient, allow_private=True, network=network) as it:
         with pytest.raises(DeliveryFailed, match="too long"):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
@@ -123,9 +127,7 @@ async def test_a_receiver_that_hangs_up_is_a_failure() -> None:
         raise httpx.RemoteProtocolError("https://app.example/?token=hidden hung up")
 
     network = httpx.MockTransport(hang_up)
-    async with WebhookNotifier(
-        "http://app.example/", SECRET, timeout=TIMEOUT, allow_private=True, network=network
-    ) as it:
+    async with notifier_to("http://app.example/", allow_private=True, network=network) as it:
         with pytest.raises(DeliveryFailed, match="broke off: RemoteProtocolError"):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
@@ -138,22 +140,20 @@ async def test_whatever_else_breaks_on_the_way_is_a_failure(error: Exception, an
         raise error
 
     network = httpx.MockTransport(broken)
-    async with WebhookNotifier(
-        "https://app.example/", SECRET, timeout=TIMEOUT, resolver=answers([PUBLIC]), network=network
-    ) as it:
+    async with notifier_to("https://app.example/", resolver=answers([PUBLIC]), network=network) as it:
         with pytest.raises(DeliveryFailed, match=type(error).__name__):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
 
 async def test_a_host_name_without_a_form_on_the_wire_is_a_failure() -> None:
-    async with WebhookNotifier(f"https://{'a' * 64}.example/", SECRET, timeout=TIMEOUT) as it:
+    async with notifier_to(f"https://{'a' * 64}.example/") as it:
         with pytest.raises(DeliveryFailed):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
 
 async def test_nobody_listening_is_a_failure(receiver: Any) -> None:
     unused = receiver.url.replace(str(receiver.port), "1")
-    async with WebhookNotifier(unused, SECRET, timeout=TIMEOUT, allow_private=True) as it:
+    async with notifier_to(unused, allow_private=True) as it:
         with pytest.raises(DeliveryFailed, match="no connection"):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
@@ -161,7 +161,7 @@ async def test_nobody_listening_is_a_failure(receiver: Any) -> None:
 @pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "::1", "::ffff:127.0.0.1", "127.0.0.1"])
 async def test_a_private_address_is_a_failure_and_nothing_is_sent(address: str, receiver: Any, answers: type) -> None:
     url = receiver.url.replace("http:", "https:").replace("127.0.0.1", "app.example")
-    async with WebhookNotifier(url, SECRET, timeout=TIMEOUT, resolver=answers([address])) as it:
+    async with notifier_to(url, resolver=answers([address])) as it:
         with pytest.raises(DeliveryFailed, match="not public"):
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
@@ -172,7 +172,7 @@ async def test_the_proxy_of_the_environment_is_not_used(receiver: Any, monkeypat
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
 
-    async with WebhookNotifier(receiver.url, SECRET, timeout=TIMEOUT, allow_private=True) as it:
+    async with notifier_to(receiver.url, allow_private=True) as it:
         await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
     assert len(receiver.requests) == 1
@@ -180,7 +180,7 @@ async def test_the_proxy_of_the_environment_is_not_used(receiver: Any, monkeypat
 
 async def test_no_reason_tells_the_secret_or_what_stands_in_the_url(answers: type) -> None:
     url = "https://user:password@app.example/hooks?token=hidden"
-    async with WebhookNotifier(url, SECRET, timeout=TIMEOUT, resolver=answers(OSError("x"))) as it:
+    async with notifier_to(url, resolver=answers(OSError("x"))) as it:
         with pytest.raises(DeliveryFailed) as caught:
             await it.send(DELIVERY, BODY, at=datetime.now(UTC))
 
@@ -192,12 +192,13 @@ async def test_no_reason_tells_the_secret_or_what_stands_in_the_url(answers: typ
 )
 def test_a_secret_that_is_none_stops_the_start(secret: str) -> None:
     with pytest.raises(ValueError, match="whsec_"):
-        WebhookNotifier("https://app.example/", secret, timeout=TIMEOUT)
+        Channel(secret, timeout=TIMEOUT)
 
 
-def test_plain_http_is_only_for_private_networks() -> None:
+async def test_plain_http_is_only_for_private_networks() -> None:
     with pytest.raises(ValueError, match="https"):
-        WebhookNotifier("http://app.example/", SECRET, timeout=TIMEOUT)
+        async with notifier_to("http://app.example/"):
+            pass
 
 
 class ToLoopback(httpx.AsyncHTTPTransport):
@@ -240,14 +241,8 @@ async def test_the_certificate_must_be_the_hosts_although_an_address_is_connecte
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=serving) as server:
         port = server.sockets[0].getsockname()[1]
-        notifier = WebhookNotifier(
-            f"https://{host}:{port}/",
-            SECRET,
-            timeout=TIMEOUT,
-            resolver=answers([PUBLIC]),
-            network=ToLoopback(verify=trusting, trust_env=False),
-        )
-        async with notifier:
+        network = ToLoopback(verify=trusting, trust_env=False)
+        async with notifier_to(f"https://{host}:{port}/", resolver=answers([PUBLIC]), network=network) as notifier:
             outcome = await asyncio.gather(notifier.send(DELIVERY, BODY, at=datetime.now(UTC)), return_exceptions=True)
 
     assert (outcome == [None]) is taken

@@ -1,0 +1,1 @@
+"""JWTs of the application's own users."""
