@@ -9,7 +9,7 @@ from rich.text import Text
 
 from safelight.adapters.keyring import read_keyring
 from safelight.adapters.system import SystemClock
-from safelight.apps.data_folder import database_in, see_that_it_is_ours
+from safelight.apps.data_folder import DataNotReady, database_in, see_that_it_is_ours
 from safelight.apps.signing_keys import add_signing_key, retire_signing_key, see_that_it_can_retire, sign_with
 from safelight.apps.wiring import KEYRING_FILE
 from safelight.cli.options import Data, settings
@@ -88,7 +88,7 @@ def retire(
     with errors_told(using):
         see_that_it_can_retire(_ring(using), key_id)
         see_that_it_is_ours(using.data)
-    out.print(f"Signing key {key_id} is removed for good.", markup=False)
+    out.print(f"Retiring {key_id} removes it for good.", markup=False)
     for line in WHAT_ENDS:
         out.print(line, markup=False)
     if not yes:
@@ -100,7 +100,10 @@ def retire(
 
 def _ring(using: Settings) -> Keyring:
     database_in(using.data)
-    return read_keyring(using.data / KEYRING_FILE)
+    path = using.data / KEYRING_FILE
+    if not path.exists():
+        raise DataNotReady(f"There is no {path}. The server makes one when it first starts, or put your own copy there")
+    return read_keyring(path)
 
 
 def _table(ring: Keyring) -> Table:

@@ -154,6 +154,14 @@ def test_a_folder_without_safelight_is_named_and_not_made(run: Run, tmp_path: Pa
     assert not (tmp_path / "other").exists()
 
 
+def test_before_the_first_start_there_are_no_keys_and_none_are_made(run: Run, data: Path) -> None:
+    refused = run("signing-keys", "rotate", "--data", data)
+
+    assert refused.exit_code == 1
+    assert "The server makes one when it first starts" in refused.stderr
+    assert not (data / "keyring.json").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 @pytest.mark.parametrize("words", [("rotate",), ("retire", "old", "--yes")])
 def test_another_user_writes_no_keyring_that_the_server_could_not_read(
