@@ -8,12 +8,16 @@ import pytest
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.testing.contracts.records import RecordsContract
+from safelight.testing.contracts.records_answers import RecordsAnswersContract
+from safelight.testing.contracts.records_audit import RecordsAuditContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
 from safelight.testing.contracts.records_reading import RecordsReadingContract
 from safelight.testing.fakes import RecordingJobs
 
 
-class TestSqlite(RecordsContract, RecordsNotesContract, RecordsReadingContract):
+class TestSqlite(
+    RecordsContract, RecordsNotesContract, RecordsReadingContract, RecordsAnswersContract, RecordsAuditContract
+):
     @pytest.fixture
     async def records(self, tmp_path: Path, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
         migrate(tmp_path / "records.db")

@@ -29,6 +29,7 @@ from safelight.http.connection import Limits, connection
 from safelight.http.request_id import with_request_id
 from safelight.http.traffic import counted
 from safelight.settings import Settings
+from safelight.upkeep.recover import release_claims
 
 BYTE_PATHS = tuple(f"/{prefix}" for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE))
 """What the upload service answers. Everything else is the API's."""
@@ -63,6 +64,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(embedded(settings, kinds, addresses))
         await world.objects.sweep_temporary(older_than=world.clock.now())  # nobody else writes: what is there is left
+        await release_claims(world.records)
         renderer = await stack.enter_async_context(sandbox(settings, metrics=world.metrics))
         notifier = await stack.enter_async_context(webhooks(settings))
         new_key = await first_key(world, settings.bootstrap_key)

@@ -92,7 +92,10 @@ async def rotate_key(
         ends_at = min(now + overlap, old.expires_at or now + overlap)
         await tx.expire_api_key(key_id, at=ends_at)
         await _keep(key, tx)
-        await tx.audit(Origin(SYSTEM).event(Action.KEY_ROTATED, at=now, result=key_id, target=f"key:{key.id}"))
+        rotated = Origin(SYSTEM).event(
+            Action.KEY_ROTATED, at=now, target=f"key:{key_id}", result=f"followed by {key.id}"
+        )
+        await tx.audit(rotated)
     return text, ends_at
 
 
@@ -101,7 +104,7 @@ async def revoke_key(key_id: ApiKeyId, *, records: Records, clock: Clock) -> boo
     async with records.transaction() as tx:
         revoked = await tx.revoke_api_key(key_id, at=clock.now())
         if revoked:
-            await tx.audit(Origin(SYSTEM).event(Action.KEY_REVOKED, at=clock.now(), result=key_id))
+            await tx.audit(Origin(SYSTEM).event(Action.KEY_REVOKED, at=clock.now(), target=f"key:{key_id}"))
     return revoked
 
 
@@ -118,4 +121,4 @@ async def _keep(key: ApiKey, tx: Transaction) -> None:
     """Keep a key, unless there is one with its id."""
     if await tx.api_key(key.id) is None:
         await tx.add_api_key(key)
-        await tx.audit(Origin(SYSTEM).event(Action.KEY_CREATED, at=key.created_at, result=key.id))
+        await tx.audit(Origin(SYSTEM).event(Action.KEY_CREATED, at=key.created_at, target=f"key:{key.id}"))

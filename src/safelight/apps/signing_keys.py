@@ -74,5 +74,5 @@ async def _change(
 ) -> None:
     """Change the file, and note it in the audit log first: what cannot be noted is not done."""
     async with records_in(folder) as records, records.transaction() as tx:
-        await tx.audit(Origin(SYSTEM).event(action, at=clock.now(), result=key_id))
+        await tx.audit(Origin(SYSTEM).event(action, at=clock.now(), target=f"signing_key:{key_id}"))
         change_keyring(folder / KEYRING_FILE, change)

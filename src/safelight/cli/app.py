@@ -21,6 +21,7 @@ class Commands(LazyGroup):
         "signing-keys": Lazy(
             "List, rotate and retire the keys that sign tokens and URLs.", "safelight.cli.signing_keys:app"
         ),
+        "audit": Lazy("Show who did what, and what was refused; or export it.", "safelight.cli.audit:audit"),
         "settings": Lazy("List every setting: its name, type, default and meaning.", "safelight.cli.settings:settings"),
         "doctor": Lazy("Look for what is wrong, and say how to mend it.", "safelight.cli.doctor:doctor"),
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),

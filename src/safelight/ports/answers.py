@@ -27,6 +27,10 @@ class Answers(Protocol):
         """Let go of a claim: nothing came of it, and the question may be asked again."""
         ...
 
+    async def release(self) -> int:
+        """Let go of every claim, and return how many there were: when no process can be at work on any."""
+        ...
+
     async def forget(self, before: datetime, *, limit: int) -> int:
         """Forget answers that ended before then, and return how many: at most `limit`."""
         ...

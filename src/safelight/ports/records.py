@@ -158,6 +158,10 @@ class Snapshot(Protocol):
         """Return events with their numbers, oldest first, beginning after number `after`."""
         ...
 
+    async def audit_latest(self, which: AuditFilter, *, limit: int) -> Sequence[tuple[int, AuditEvent]]:
+        """Return the last events with their numbers, oldest first."""
+        ...
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         ...

@@ -1,4 +1,4 @@
-"""Recover: hand back the images that a killed process was working on, when no other process can have them."""
+"""Recover: hand back what a killed process was working on, when no other process can have it."""
 
 from safelight.domain.image import State
 from safelight.domain.outcome import Broken
@@ -37,3 +37,13 @@ async def recover_images(
         recovered += len(abandoned)
         if not abandoned:
             return recovered
+
+
+async def release_claims(records: Records) -> int:
+    """Let go of the calls that a killed process was answering, and return how many there were.
+
+    Whoever sends one again with its Idempotency-Key need not wait for the claim to run out. Only for a process that is
+    alone, before it takes calls.
+    """
+    async with records.transaction() as tx:
+        return await tx.answers.release()

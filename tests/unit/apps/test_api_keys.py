@@ -53,7 +53,7 @@ async def test_a_rotation_is_one_step_and_says_in_the_log_which_key_follows_whic
         events = await snapshot.audit_log(AuditFilter(), after=None, limit=10)
 
     rotated = next(event for _, event in events if event.action is Action.KEY_ROTATED)
-    assert (rotated.result, rotated.target) == (old.id, f"key:{new.id}")
+    assert (rotated.target, rotated.result) == (f"key:{old.id}", f"followed by {new.id}")
     assert (old.expires_at, new.expires_at) == (NOW + DAY, None)
     assert (new.name, new.scopes) == (old.name, old.scopes)
 

@@ -34,9 +34,9 @@ def ring(data: Path) -> Keyring:
 
 
 def audited(data: Path) -> list[tuple[str, str, str]]:
-    """Return what the audit log holds: no port reads yet what is about no image."""
+    """Return what the audit log holds."""
     with closing(sqlite3.connect(data / "safelight.db")) as database:
-        return database.execute("SELECT action, result, actor FROM audit_event ORDER BY id").fetchall()
+        return database.execute("SELECT action, target, actor FROM audit_event ORDER BY id").fetchall()
 
 
 def test_a_rotation_signs_with_a_new_key_and_keeps_the_old_one(run: Run, data: Path, first: str) -> None:
@@ -139,9 +139,9 @@ def test_every_change_is_in_the_audit_log_and_no_refusal(run: Run, data: Path, f
     run("signing-keys", "retire", first, "--yes", "--data", data)
 
     assert audited(data) == [
-        (Action.SIGNING_KEY_ADDED, new, "system"),
-        (Action.SIGNING_KEY_ROTATED, new, "system"),
-        (Action.SIGNING_KEY_RETIRED, first, "system"),
+        (Action.SIGNING_KEY_ADDED, f"signing_key:{new}", "system"),
+        (Action.SIGNING_KEY_ROTATED, f"signing_key:{new}", "system"),
+        (Action.SIGNING_KEY_RETIRED, f"signing_key:{first}", "system"),
     ]
 
 

@@ -36,6 +36,10 @@ class SqlAnswers:
         """Let go of a claim."""
         await self._run.execute(delete(answer).where(_is_claimed(question, claimed_until)))
 
+    async def release(self) -> int:
+        """Let go of every claim, and return how many there were."""
+        return (await self._run.execute(delete(answer).where(answer.c.sealed.is_(None)))).rowcount
+
     async def forget(self, before: datetime, *, limit: int) -> int:
         """Forget answers that ended before then, and return how many."""
         old = select(*answer.primary_key).where(answer.c.expires_at < before).limit(limit)

@@ -177,6 +177,11 @@ class SqlSnapshot:
         query = select(audit_event).where(*later, *_audit_conditions(which)).order_by(audit_event.c.id).limit(limit)
         return [(row.id, audit_from(row)) for row in await self._all(query)]
 
+    async def audit_latest(self, which: AuditFilter, *, limit: int) -> Sequence[tuple[int, AuditEvent]]:
+        """Return the last events with their numbers, oldest first."""
+        query = select(audit_event).where(*_audit_conditions(which)).order_by(audit_event.c.id.desc()).limit(limit)
+        return [(row.id, audit_from(row)) for row in reversed(await self._all(query))]
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))
