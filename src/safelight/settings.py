@@ -265,6 +265,16 @@ class Settings(BaseSettings):
             raise ValueError(f"must be at least SAFELIGHT_RENDER_TIMEOUT, which is {rendering.total_seconds():g}")
         return timeout
 
+    @field_validator("scan_timeout")
+    @classmethod
+    def _leaves_time_to_render(cls, timeout: timedelta, others: ValidationInfo) -> timedelta:
+        """See that a scanner that hangs is found out as one before the time for the whole image is over."""
+        whole, rendering = others.data.get("process_timeout"), others.data.get("render_timeout")
+        if whole is not None and rendering is not None and timeout + rendering > whole:
+            left = (whole - rendering).total_seconds()
+            raise ValueError(f"must leave SAFELIGHT_PROCESS_TIMEOUT time to render: it may be {left:g} at most")
+        return timeout
+
     @field_validator("webhook_url")
     @classmethod
     def _by_https(cls, url: str | None, others: ValidationInfo) -> str | None:

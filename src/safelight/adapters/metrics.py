@@ -37,7 +37,7 @@ class PrometheusMetrics:
         )
         self._latency = Histogram(
             "safelight_latency_seconds",
-            "How long storage and database took",
+            "How long storage, database, sandbox and scanner took",
             ["part"],
             buckets=STEP_BUCKETS_S,
             registry=self._registry,

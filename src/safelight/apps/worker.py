@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+from safelight.adapters.scan.scanner import KindScanner
 from safelight.adapters.webhook.notifier import WebhookNotifier
 from safelight.apps.wiring import World
 from safelight.domain.retry import Backoff
@@ -62,6 +63,10 @@ def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotif
         kinds=world.kinds,
         records=world.records,
         objects=world.objects,
+        scanner=KindScanner(
+            timeout=settings.scan_timeout,
+            observe=lambda what, seconds: world.metrics.latency(f"scanner {what}", seconds),
+        ),
         renderer=renderer,
         notifier=notifier,
         signals=world.signals,
@@ -77,6 +82,7 @@ def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotif
             settings.webhook_timeout,
         ),
         purge_grace=settings.body_timeout,
+        accept_unscanned=settings.scanner_down == "accept",
     )
 
 

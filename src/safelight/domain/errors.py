@@ -350,11 +350,12 @@ SENTENCES = {
 
 @dataclass(eq=False)
 class ImageRejected(SafelightError):
-    """The file's fault. `code` of the image's error is the reason."""
+    """The file's fault. `code` of the image's error is the reason; `detail` is for the operator's log alone."""
 
     code = "image_rejected"
     text = "The image was rejected: {reason}."
     reason: Reason
+    detail: str = ""
 
     @property
     def sentence(self) -> str:

@@ -15,7 +15,10 @@ ViewRule = Callable[[Who, Image], bool | Awaitable[bool]]
 """Decides whether a user may see an image. It may be a coroutine function."""
 
 Scan = Callable[[AsyncIterator[bytes]], Awaitable[bool]]
-"""Reads the bytes of a file, and says whether they are clean. What it raises counts as no answer."""
+"""A coroutine function that reads the bytes of a file, and says whether they are clean: True or False.
+
+What it raises, and whatever else it returns, counts as no answer.
+"""
 
 
 @dataclass(frozen=True, slots=True)

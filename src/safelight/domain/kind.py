@@ -91,8 +91,7 @@ class Kind:
             raise KindInvalid(f"max_frames of kind {name!r} must be 1 or more")
         _see_that_it_agrees(name, variants, keep_original=keep_original, ruled=(may_upload or may_view, rules))
         _see_association(name, one_per_record=one_per_record, at_most=at_most)
-        if review not in {None, "before"}:
-            raise KindInvalid(f'review of kind {name!r} must be "before", or not be there')
+        _see_hooks(name, review, scan)
         values = {
             "name": name,
             "variants": MappingProxyType(dict(variants)),
@@ -175,6 +174,13 @@ def _see_association(name: str, *, one_per_record: bool, at_most: int | None) ->
         raise KindInvalid(f"kind {name!r}: one_per_record says already that there is at most one")
     if at_most is not None and at_most < 1:
         raise KindInvalid(f"at_most of kind {name!r} must be 1 or more")
+
+
+def _see_hooks(name: str, review: object, scan: object) -> None:
+    if review not in {None, "before"}:
+        raise KindInvalid(f'review of kind {name!r} must be "before", or not be there')
+    if isinstance(scan, type) or not (scan is None or isinstance(scan, ClamAV) or callable(scan)):
+        raise KindInvalid(f"scan of kind {name!r} must be ClamAV(...), or a coroutine function")
 
 
 def _parsed(name: str, accept: Words, max_bytes: int | str, max_pixels: int | str) -> Mapping[str, object]:

@@ -10,18 +10,23 @@ from safelight.domain.keys import Key
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Everything is stored: `renditions` are the keys of all that was planned."""
+    """Everything is stored: `renditions` are the keys of all that was planned.
+
+    `unscanned` says why the file was taken without the scan that its kind declares; empty where it was not.
+    """
 
     look: Look | None
     original_kept: bool
     renditions: AbstractSet[Key] = frozenset()
+    unscanned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoilt:
-    """The file's fault."""
+    """The file's fault. `detail` is for the operator's log alone."""
 
     reason: Reason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +41,12 @@ class Broken:
     error: Exception | None = field(default=None, compare=False)
 
 
-Outcome = Done | Spoilt | Broken
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The scanner gave no answer: the file waits for it, for however long. It was not a try at the image."""
+
+    code: str
+    detail: str
+
+
+Outcome = Done | Spoilt | Broken | Waits

@@ -20,6 +20,15 @@ def next_attempt(attempts: int, *, now: datetime, base: timedelta, longest: time
     return now + timedelta(seconds=whole_s * (1 + jitter) / 2)
 
 
+def as_long_again(since: datetime, *, now: datetime, base: timedelta, longest: timedelta, jitter: float) -> datetime:
+    """Return when to look again for something that was waited for in vain `since` then, and is not counted.
+
+    The wait is as long as it has been waited for already, but at least `base` and at most `longest`; `jitter` chooses
+    a point in the upper half of it, as in `next_attempt`.
+    """
+    return now + min(max(now - since, base), longest) * (1 + jitter) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Waits that double from `base` to `longest`. `jitter` gives a random number from 0 to 1."""
@@ -31,3 +40,7 @@ class Backoff:
     def after(self, attempts: int, *, now: datetime) -> datetime:
         """Return when to try again after so many tries that failed, the last of them `now`."""
         return next_attempt(attempts, now=now, base=self.base, longest=self.longest, jitter=self.jitter())
+
+    def as_long_again(self, since: datetime, *, now: datetime) -> datetime:
+        """Return when to look again for something that was waited for in vain since then."""
+        return as_long_again(since, now=now, base=self.base, longest=self.longest, jitter=self.jitter())

@@ -8,7 +8,7 @@ from safelight.domain.errors import SENTENCES
 from safelight.domain.events import TOLD, Action, Delivery, Origin
 from safelight.domain.image import Ending, Image, State
 from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.retry import Backoff
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock, Ids
@@ -16,6 +16,9 @@ from safelight.ports.records import Changes, Records, Transaction
 from safelight.ports.signals import Signals
 
 FAILED_MESSAGE = "A fault on the server kept this image from being processed. It is being looked into."
+
+UNSCANNED = "unscanned"
+"""What the audit log says of an image that became ready without the scan that its kind declares."""
 
 ACTIONS = {State.READY: Action.READY, State.REJECTED: Action.REJECTED, State.FAILED: Action.FAILED}
 
@@ -51,10 +54,14 @@ async def finalize_image(
     """Move the image, as it was taken, to its state, and return that. `told`: whether the application wants webhooks.
 
     A ready image keeps what this attempt made, and nothing of an earlier one that its kind does not plan any more. A
-    rejected file is purged; our own fault is tried again later, up to the limit. Raises WrongState where the image is
-    not this attempt's any more: whoever has it now decides.
+    rejected file is purged; our own fault is tried again later, up to the limit. One that waits for its scanner waits
+    on, however long; it may not have been taken at all. Raises WrongState where the image is not this attempt's any
+    more: whoever has it now decides.
     """
     now = clock.now()
+    if isinstance(outcome, Waits) and image.state is State.UPLOADED:
+        await _put_off(image, records, again=_after_scanner(image, now, retries))
+        return State.UPLOADED
     verdict = _verdict(image, outcome, now, retries)
     async with records.transaction() as tx:
         await tx.move(image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes)
@@ -75,6 +82,18 @@ async def finalize_image(
     return verdict.state
 
 
+async def _put_off(image: Image, records: Records, *, again: datetime) -> None:
+    """Let an image that nobody has taken wait on. Nothing of it changes that can be seen from outside."""
+    async with records.transaction() as tx:
+        await tx.postpone(image.id, was=State.UPLOADED, until=again)
+        await tx.enqueue(ProcessImage(image.id), run_at=again)
+
+
+def _after_scanner(image: Image, now: datetime, retries: Retries) -> datetime:
+    """Return when to ask the scanner again: no try is counted, so that how old the image is says how long to wait."""
+    return retries.backoff.as_long_again(image.created_at, now=now)
+
+
 async def _drop_unplanned(image: Image, done: Done, tx: Transaction) -> None:
     """Forget what a try before this one made of a kind that has changed since: its objects are orphans then."""
     noted = await tx.renditions(image.id)
@@ -87,9 +106,12 @@ def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) ->
     match outcome:
         case Done(look, original_kept):
             changes = Changes(ready_at=now, look=look, original_kept=original_kept)
-            return _Verdict(State.READY, changes, "ok")
+            return _Verdict(State.READY, changes, UNSCANNED if outcome.unscanned else "ok")
         case Spoilt(reason):
             return _Verdict(State.REJECTED, Changes(ending=Ending(reason, SENTENCES[reason])), reason)
+        case Waits(code):  # the try was none: its attempt is given back
+            again = _after_scanner(image, now, retries)
+            return _Verdict(State.UPLOADED, Changes(next_attempt_at=again, attempt=image.attempt - 1), code)
         case Broken(code) if image.attempt >= retries.max_attempts:
             return _Verdict(State.FAILED, Changes(ending=Ending(code, FAILED_MESSAGE)), code)
         case Broken(code):

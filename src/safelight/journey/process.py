@@ -6,33 +6,40 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageRejected, Ours, UnknownKind, WrongState
+from safelight.domain.errors import ImageRejected, Ours, ScannerFailed, UnknownKind, WrongState
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
+from safelight.domain.hooks import ClamAV, Scan
 from safelight.domain.image import Image, ImageId, Look, State, Verified
 from safelight.domain.kind import Kind, Kinds
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.ports.clock import Clock
-from safelight.ports.object_store import ObjectStore
+from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
 from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
+from safelight.ports.scanner import Scanner
 from safelight.ports.signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long one worker may have an image, and after how many an image is not given to another."""
+    """How long one worker may have an image, and after how many an image is not given to another.
+
+    `accept_unscanned`: whether a file goes on without its scan while its scanner gives no answer.
+    """
 
     lease: timedelta
     max_attempts: int
+    accept_unscanned: bool = False
 
 
-async def process_image(
+async def process_image(  # noqa: PLR0913 - a step is told its whole world by name
     image_id: ImageId,
     *,
     kinds: Kinds,
     records: Records,
     objects: ObjectStore,
+    scanner: Scanner,
     renderer: Renderer,
     signals: Signals,
     clock: Clock,
@@ -43,14 +50,23 @@ async def process_image(
     It ends within the lease. Every write is fenced by the attempt: a worker that lost the image to
     another raises WrongState at its next write. Whatever else is raised is an outcome: the image would wait for the end
     of its lease. An image that so many workers took and never ended is not touched again: it may be what ended them.
+
+    Where its kind has a scanner, that is asked for first: while it is down, the image is not even taken, and returned
+    as it is. What was scanned is what is decoded.
     """
     known = await _known(image_id, records)
+    gate = _Gate(kinds[known.kind].scan if known.kind in kinds else None, scanner, accept=terms.accept_unscanned)
+    if known.state is State.UPLOADED and gate.is_guarded:
+        if known.next_attempt_at is not None and known.next_attempt_at > clock.now():
+            return None  # it waits already, and a job for then is queued
+        if (waits := await gate.see()) is not None:
+            return known, waits
     image = await _take(known, records, clock, terms.lease)
     if image is None:
         return None
     if known.state is State.PROCESSING and known.attempt >= terms.max_attempts:
         return image, Broken("worker_lost", f"{known.attempt} workers took the image and did not come to an end")
-    return image, await _outcome(_Work(image, records, objects, signals), image, kinds, renderer, terms.lease)
+    return image, await _outcome(_Work(image, records, objects, signals, gate), image, kinds, renderer, terms.lease)
 
 
 async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer, lease: timedelta) -> Outcome:
@@ -60,7 +76,9 @@ async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer
     except WrongState:
         raise
     except ImageRejected as rejected:
-        return Spoilt(rejected.reason)
+        return Spoilt(rejected.reason, rejected.detail)
+    except ScannerFailed as error:
+        return Waits(error.code, error.reason)
     except (Ours, UnknownKind) as error:
         return Broken(error.code, str(error))
     except TimeoutError:
@@ -84,20 +102,64 @@ async def _take(known: Image, records: Records, clock: Clock, lease: timedelta) 
         return await tx.take(known, now=State.PROCESSING, lease_until=now + lease)
 
 
+class _Gate:
+    """What stands between a file and its rendering: the scanner that its kind declares, or nothing."""
+
+    def __init__(self, scan: ClamAV | Scan | None, scanner: Scanner, *, accept: bool) -> None:
+        self._scan = scan
+        self._scanner = scanner
+        self._accept = accept
+        self._down: ScannerFailed | None = None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether there is a scanner."""
+        return self._scan is not None
+
+    async def see(self) -> Waits | None:
+        """See whether the scanner is there; return why the image has to wait for it, or None."""
+        if self._scan is not None:
+            try:
+                await self._scanner.see(self._scan)
+            except ScannerFailed as down:
+                self._down = down
+                return None if self._accept else Waits(down.code, down.reason)
+        return None
+
+    async def let_in(self, stored: StoredObject, objects: ObjectStore) -> str:
+        """Scan the file, and return why it goes on unscanned: empty where it was scanned, or need not be.
+
+        Raises ImageRejected; ScannerFailed where nothing goes on unscanned; and what the object store raises.
+        """
+        if self._scan is None:
+            return ""
+        try:
+            if self._down is not None:
+                raise self._down
+            await self._scanner.scan(self._scan, objects.get(stored.key, if_match=stored.etag))
+        except ScannerFailed as failed:
+            if not self._accept:
+                raise
+            return failed.reason
+        return ""
+
+
 class _Work:
     """One attempt at one image."""
 
-    def __init__(self, image: Image, records: Records, objects: ObjectStore, signals: Signals) -> None:
+    def __init__(self, image: Image, records: Records, objects: ObjectStore, signals: Signals, gate: _Gate) -> None:
         self._image = image
         self._records = records
         self._objects = objects
         self._signals = signals
+        self._gate = gate
         self._stored = set[keys.Key]()
 
     async def render(self, kind: Kind, renderer: Renderer) -> Done:
-        """Store what the renderer yields, then the original."""
+        """Have the file scanned, store what the renderer yields, then the original."""
         source = keys.incoming_of(self._image, self._image.upload_attempt)
         stored = await self._objects.head(source)
+        unscanned = await self._gate.let_in(stored, self._objects)
         look = None
         rendering = renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind))
         async with aclosing(rendering) as parts:
@@ -112,7 +174,7 @@ class _Work:
                 await self._signals.changed(self._image.id)
         if kind.keep_original:
             await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
-        return Done(look, kind.keep_original, self._stored)
+        return Done(look, kind.keep_original, self._stored, unscanned)
 
     async def _note(self, inspected: Inspected, kind: Kind) -> None:
         expected = sum(1 for _ in plan(kind.eager, Size(inspected.width, inspected.height)))

@@ -18,7 +18,7 @@ class Metrics(Protocol):
         ...
 
     def latency(self, part: str, seconds: float) -> None:
-        """Note how long a part (storage or database, and what it did) took."""
+        """Note how long a part (storage, database, sandbox or scanner, and what it did) took."""
         ...
 
     def moved(self, direction: str, count: int) -> None:

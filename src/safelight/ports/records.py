@@ -25,7 +25,11 @@ from safelight.ports.places import Places
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a move changes besides the state; what is None stays as it is."""
+    """What a move changes besides the state; what is None stays as it is.
+
+    `attempt` gives back an attempt that was none, to be counted anew: only by the worker that has the image, and has
+    written nothing of it.
+    """
 
     upload_attempt: int | None = None
     expires_at: datetime | None = None
@@ -36,6 +40,7 @@ class Changes:
     look: Look | None = None
     hidden: bool | None = None
     public: bool | None = None
+    attempt: int | None = None
 
 
 UNCHANGED = Changes()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from safelight.domain.errors import DeliveryFailed
+from safelight.domain.errors import DeliveryFailed, ImageRejected, Reason, ScannerFailed
 from safelight.domain.events import AuditEvent
+from safelight.domain.hooks import ClamAV, Scan
 from safelight.domain.image import Attachment, Image, ImageId
 from safelight.domain.jobs import DeliveryId, Job
 from safelight.domain.kind import Kind
@@ -156,3 +157,34 @@ class ScriptedRenderer:
             if isinstance(part, Exception):
                 raise part
             yield part
+
+
+@dataclass
+class ScriptedScanner:
+    """ports.scanner.Scanner that finds files infected which hold `marker`. While `failing` is set, that is the reason.
+
+    `failing_midway` lets it be seen, but break down when it has read the file. `scanned` keeps what was read.
+    """
+
+    marker: bytes = b"harmful"
+    failing: str | None = None
+    failing_midway: str | None = None
+    seen: int = 0
+    scanned: list[bytes] = field(default_factory=list)
+
+    async def see(self, _scan: ClamAV | Scan) -> None:
+        """Note that it was asked for. Raises ScannerFailed while it is failing."""
+        self.seen += 1
+        if self.failing is not None:
+            raise ScannerFailed(self.failing)
+
+    async def scan(self, _scan: ClamAV | Scan, source: AsyncIterator[bytes]) -> None:
+        """Read the file and look for the marker. Raises ImageRejected, ScannerFailed."""
+        if self.failing is not None:
+            raise ScannerFailed(self.failing)
+        content = b"".join([piece async for piece in source])
+        self.scanned.append(content)
+        if self.failing_midway is not None:
+            raise ScannerFailed(self.failing_midway)
+        if self.marker in content:
+            raise ImageRejected(Reason.INFECTED, "'Test.Harmful FOUND'")

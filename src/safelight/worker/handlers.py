@@ -17,7 +17,7 @@ from safelight.domain.jobs import (
     SendWebhook,
 )
 from safelight.domain.kind import Kinds
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.urls import Links
 from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
@@ -28,6 +28,7 @@ from safelight.ports.notifier import Notifier
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
+from safelight.ports.scanner import Scanner
 from safelight.ports.signals import Signals
 from safelight.upkeep.lazy import render_lazily
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
@@ -47,6 +48,7 @@ class WorkerParts:
     kinds: Kinds
     records: Records
     objects: ObjectStore
+    scanner: Scanner
     renderer: Renderer
     notifier: Notifier | None
     signals: Signals
@@ -58,6 +60,7 @@ class WorkerParts:
     retries: Retries
     persistence: Persistence
     purge_grace: timedelta
+    accept_unscanned: bool
 
 
 class Handlers:
@@ -89,10 +92,11 @@ class Handlers:
                     kinds=parts.kinds,
                     records=parts.records,
                     objects=parts.objects,
+                    scanner=parts.scanner,
                     renderer=parts.renderer,
                     signals=parts.signals,
                     clock=parts.clock,
-                    terms=Terms(parts.lease, parts.retries.max_attempts),
+                    terms=Terms(parts.lease, parts.retries.max_attempts, parts.accept_unscanned),
                 )
                 run.outcome = "nothing_to_do" if processed is None else _word(processed[1])
             if processed is None:
@@ -211,11 +215,11 @@ class Handlers:
 
 def _word(outcome: Outcome) -> str:
     match outcome:
-        case Done():
-            return "ok"
+        case Done(unscanned=reason):
+            return "unscanned" if reason else "ok"
         case Spoilt(reason):
             return reason
-        case Broken(code):
+        case Broken(code) | Waits(code):
             return code
 
 
@@ -230,10 +234,14 @@ def _tell(image: Image, outcome: Outcome, state: State, took: timedelta) -> None
         milliseconds=took // timedelta(milliseconds=1),
     )
     match outcome:
-        case Done():
+        case Done(unscanned=""):
             event.info("image_processed")
-        case Spoilt(reason):
-            event.info("image_rejected", reason=reason)
+        case Done(unscanned=reason):
+            event.warning("image_processed_unscanned", detail=reason)
+        case Spoilt(reason, detail):
+            event.info("image_rejected", reason=reason, **({"detail": detail} if detail else {}))
+        case Waits(code, detail):
+            event.warning("image_waits_for_scanner", code=code, detail=detail)
         case Broken(code, detail, error):
             event.warning("image_not_processed", code=code, detail=detail, exc_info=error)
 

@@ -10,11 +10,12 @@ from safelight.domain.errors import SENTENCES, Reason, WrongState
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Ending, Image, Look, Rendition, State
 from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
 
 LOOK = Look("3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#7a5b3c")
 BROKEN = Broken("rendering_failed", "no answer")
+WAITS = Waits("scanner_failed", "no connection")
 
 
 async def finalize(stage: Any, image: Image, outcome: Outcome, *, told: bool = True) -> State:
@@ -108,6 +109,54 @@ async def test_after_the_last_try_it_has_failed(stage: Any):
     assert await stage.actions(image.id) == [Action.FAILED]
 
 
+async def test_an_image_that_waits_for_its_scanner_is_only_put_off(stage: Any):
+    """It waits as long again as it has waited, and nobody who watches it sees anything."""
+    image = await stage.image_in(State.UPLOADED)
+    now = stage.clock.advance(timedelta(seconds=20))
+
+    state = await finalize(stage, image, WAITS)
+
+    stored = await stage.stored(image.id)
+    assert state is stored.state is State.UPLOADED
+    assert (stored.attempt, stored.revision) == (image.attempt, image.revision)
+    assert stored.next_attempt_at == now + timedelta(seconds=20)
+    assert stage.jobs.queued == [(ProcessImage(image.id), stored.next_attempt_at)]
+    assert (await stage.owed(), await stage.actions(image.id), stage.signals.changed_images) == ([], [], [])
+
+
+async def test_a_scanner_that_breaks_down_uses_up_no_attempt(stage: Any):
+    image = await taken(stage, times=3)
+
+    state = await finalize(stage, image, WAITS)
+
+    stored = await stage.stored(image.id)
+    assert state is stored.state is State.UPLOADED
+    assert (stored.attempt, stored.next_attempt_at) == (2, stage.clock.now() + timedelta(seconds=2))
+    assert stage.jobs.queued == [(ProcessImage(image.id), stored.next_attempt_at)]
+    assert (await stage.owed(), await stage.actions(image.id)) == ([], [])
+
+
+async def test_an_image_that_another_took_or_deleted_is_not_put_off(stage: Any):
+    known = await stage.image_in(State.UPLOADED)
+    async with stage.records.transaction() as tx:
+        await tx.take(known, now=State.PROCESSING, lease_until=stage.clock.now())
+
+    with pytest.raises(WrongState):
+        await finalize(stage, known, WAITS)
+
+    assert stage.queued() == []
+
+
+async def test_the_audit_log_says_that_a_file_was_not_scanned(stage: Any):
+    image = await taken(stage)
+
+    await finalize(stage, image, Done(LOOK, original_kept=True, unscanned="no connection"))
+
+    async with stage.records.reading() as snapshot:
+        (event,) = await snapshot.audit_of(image.id)
+    assert (event.action, event.result) == (Action.READY, "unscanned")
+
+
 async def test_an_application_that_wants_no_webhooks_is_owed_none(stage: Any):
     image = await taken(stage)
 
@@ -116,7 +165,7 @@ async def test_an_application_that_wants_no_webhooks_is_owed_none(stage: Any):
     assert (await stage.owed(), stage.queued()) == ([], [])
 
 
-@pytest.mark.parametrize("outcome", [Done(LOOK, original_kept=True), Spoilt(Reason.DAMAGED), BROKEN], ids=repr)
+@pytest.mark.parametrize("outcome", [Done(LOOK, original_kept=True), Spoilt(Reason.DAMAGED), BROKEN, WAITS], ids=repr)
 async def test_a_worker_that_lost_the_image_decides_nothing(stage: Any, outcome: Outcome):
     lost = await taken(stage)
     async with stage.records.transaction() as tx:

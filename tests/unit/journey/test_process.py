@@ -16,7 +16,7 @@ from safelight.domain.image import Image, Look, State
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
 from safelight.journey.process import Terms, process_image
 from safelight.ports.renderer import Inspected, Recipe, Rendered
-from safelight.testing.fakes import ScriptedRenderer
+from safelight.testing.fakes import ScriptedRenderer, ScriptedScanner
 
 FILE = b"the bytes of a file"
 LEASE = timedelta(minutes=5)
@@ -27,13 +27,14 @@ PARTS = (INSPECTED, LOOK, THUMB)
 
 
 async def process(
-    stage: Any, image: Image, renderer: Any = None, *, lease: timedelta = LEASE
+    stage: Any, image: Image, renderer: Any = None, *, lease: timedelta = LEASE, scanner: Any = None
 ) -> tuple[Image, Outcome] | None:
     return await process_image(
         image.id,
         kinds=stage.kinds,
         records=stage.records,
         objects=stage.objects,
+        scanner=scanner or ScriptedScanner(),
         renderer=renderer or ScriptedRenderer(PARTS),
         signals=stage.signals,
         clock=stage.clock,

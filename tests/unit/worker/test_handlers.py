@@ -10,12 +10,14 @@ from structlog.testing import capture_logs
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed
 from safelight.domain.formats import InputFormat, OutputFormat
+from safelight.domain.hooks import ClamAV
 from safelight.domain.image import Look, State
 from safelight.domain.jobs import ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.kind import Kind, Kinds
 from safelight.domain.retry import Backoff
 from safelight.journey.announce import Persistence
 from safelight.ports.renderer import Inspected, Rendered
-from safelight.testing.fakes import RecordingNotifier, ScriptedRenderer
+from safelight.testing.fakes import RecordingNotifier, ScriptedRenderer, ScriptedScanner
 from safelight.worker.handlers import Handlers, WorkerParts
 
 FILE = b"the bytes of a file"
@@ -36,12 +38,13 @@ def metrics() -> PrometheusMetrics:
 def make_handlers(stage: Any, metrics: PrometheusMetrics) -> Make:
     """Makes handlers over the stage."""
 
-    def make(renderer: Any, notifier: RecordingNotifier | None = None) -> Handlers:
+    def make(renderer: Any, notifier: RecordingNotifier | None = None, scanner: Any = None) -> Handlers:
         return Handlers(
             WorkerParts(
                 kinds=stage.kinds,
                 records=stage.records,
                 objects=stage.objects,
+                scanner=scanner or ScriptedScanner(),
                 renderer=renderer,
                 notifier=notifier,
                 signals=stage.signals,
@@ -53,10 +56,16 @@ def make_handlers(stage: Any, metrics: PrometheusMetrics) -> Make:
                 retries=stage.retries,
                 persistence=Persistence(DAY, Backoff(timedelta(seconds=5), DAY, lambda: 1.0), DAY),
                 purge_grace=timedelta(hours=1),
+                accept_unscanned=False,
             )
         )
 
     return make
+
+
+def scanned(kind: Kind) -> Kind:
+    """Return the kind with a scanner."""
+    return Kind(kind.name, public=kind.public, scan=ClamAV(), variants=kind.variants)
 
 
 async def test_an_uploaded_image_becomes_ready_and_the_application_hears_of_it(stage: Any, make_handlers: Make):
@@ -133,6 +142,51 @@ async def test_a_worker_that_lost_its_image_to_another_leaves_that_ones_bytes(st
     (noted,) = await stage.renditions(image.id)
     assert (await stage.stored(image.id)).state is State.READY
     assert any(noted.fingerprint in key for key in await stage.keys())
+
+
+async def test_an_outage_of_the_scanner_however_long_fails_no_image(
+    stage: Any, make_handlers: Make, metrics: PrometheusMetrics
+):
+    """More askings than attempts, half of them before the image is taken and half in the middle of its scan."""
+    stage.kinds = Kinds([scanned(stage.kinds["avatar"])])
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+    scanner = ScriptedScanner()
+    handlers = make_handlers(ScriptedRenderer(PARTS), scanner=scanner)
+
+    with capture_logs() as logs:
+        for number in range(4 * stage.retries.max_attempts):
+            scanner.failing, scanner.failing_midway = (None, "it hung up") if number % 2 else ("no connection", None)
+            await handlers(ProcessImage(image.id))
+            stage.clock.advance(DAY)
+    waiting = await stage.stored(image.id)
+    scanner.failing_midway = None
+    await handlers(ProcessImage(image.id))
+
+    assert (waiting.state, waiting.attempt) == (State.UPLOADED, 0)
+    ready = await stage.stored(image.id)
+    assert (ready.state, ready.attempt) == (State.READY, 1)
+    assert {line["event"] for line in logs} == {"image_waits_for_scanner"}
+    assert b'safelight_steps_total{outcome="scanner_failed",step="process"} 12.0' in metrics.exposition()
+
+
+async def test_what_the_scanner_found_is_said_to_the_operator_and_not_to_the_user(stage: Any, make_handlers: Make):
+    stage.kinds = Kinds([scanned(stage.kinds["avatar"])])
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image, content=b"a harmful file")
+    notifier = RecordingNotifier()
+    handlers = make_handlers(ScriptedRenderer(PARTS), notifier)
+    await stage.jobs.enqueue(ProcessImage(image.id))
+    stage.clock.advance(DAY)
+
+    with capture_logs() as logs:
+        await stage.jobs.run(handlers, concurrency=1)
+
+    (line,) = [line for line in logs if line["event"] == "image_rejected"]
+    ((_, body, _),) = notifier.sent
+    assert (line["reason"], line["detail"]) == ("infected", "'Test.Harmful FOUND'")
+    assert b"infected" in body
+    assert b"Test.Harmful" not in body
 
 
 @pytest.mark.parametrize("state", [State.READY, State.DELETED])

@@ -102,6 +102,7 @@ def changed_values(changes: Changes) -> Values:
         "original_kept": changes.original_kept,
         "hidden": changes.hidden,
         "public": changes.public,
+        "attempt": changes.attempt,
     }
     values = {column: value for column, value in plain.items() if value is not None}
     if changes.ending is not None:

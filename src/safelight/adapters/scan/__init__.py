@@ -1,0 +1,1 @@
+"""Scans files: by ClamAV, or by a function of the kinds file."""
