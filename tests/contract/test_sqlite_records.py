@@ -12,11 +12,17 @@ from safelight.testing.contracts.records_answers import RecordsAnswersContract
 from safelight.testing.contracts.records_audit import RecordsAuditContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
 from safelight.testing.contracts.records_reading import RecordsReadingContract
+from safelight.testing.contracts.records_sides import RecordsSidesContract
 from safelight.testing.fakes import RecordingJobs
 
 
 class TestSqlite(
-    RecordsContract, RecordsNotesContract, RecordsReadingContract, RecordsAnswersContract, RecordsAuditContract
+    RecordsContract,
+    RecordsNotesContract,
+    RecordsReadingContract,
+    RecordsAnswersContract,
+    RecordsAuditContract,
+    RecordsSidesContract,
 ):
     @pytest.fixture
     async def records(self, tmp_path: Path, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:

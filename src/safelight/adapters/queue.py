@@ -19,7 +19,7 @@ from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.domain.jobs import Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import Handler
 
@@ -45,6 +45,7 @@ PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
         ProcessImage: (RENDERING, 1),
         ReprocessImage: (RENDERING, 0),
         PurgeImage: (PURGING, 0),
+        ClearSide: (PURGING, 0),
         SendWebhook: (WEBHOOKS, 0),
     }
 )

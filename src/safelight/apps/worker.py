@@ -18,6 +18,7 @@ from safelight.settings import Settings
 from safelight.upkeep.forget import forget_records
 from safelight.upkeep.reconcile import reconcile
 from safelight.upkeep.recover import recover_images
+from safelight.upkeep.sides import recover_sides
 from safelight.upkeep.sweep import sweep_orphans
 from safelight.worker.child import Ending
 from safelight.worker.handlers import Handlers, WorkerParts
@@ -37,6 +38,7 @@ REDIRECT_MAX_AGE = timedelta(seconds=60)
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
     settings = world.settings
+    await recover_sides(records=world.records, clock=world.clock, limit=settings.upkeep_batch)
     parts = worker_parts(world, renderer, notifier)
     await recover_images(
         records=world.records,

@@ -5,7 +5,7 @@
     |   +-- NotAuthenticated  NotAllowed  TokenInvalid  TokenExpired  TokenSpent  OwnerBlocked
     |   +-- TooManyRequests  TooManyOpenUploads  QuotaExceeded
     |   +-- IdempotencyKeyReused  IdempotencyInProgress
-    |   +-- UnknownKind  UnknownVariant  ImageNotFound  ImageGone  ImageNotReady  WrongState
+    |   +-- UnknownKind  UnknownVariant  ImageNotFound  ImageGone  ImageNotReady  WrongState  ImageBusy
     |   +-- EmptyFile  TooLarge  TypeNotAccepted  UnsupportedTransport  RequestInvalid  RequestTooLarge
     |   +-- RecordFull  KindDiffers
     |   +-- NothingUploaded  SizeDiffers  TooManyAttempts
@@ -179,6 +179,14 @@ class WrongState(Refused):
     text = "Image {image_id!r} is {state}, and that cannot be done in this state. See GET /v1/images/{image_id}."
     image_id: str
     state: str
+
+
+@dataclass(eq=False)
+class ImageBusy(Refused):
+    code = "image_busy"
+    retryable = True
+    text = "Image {image_id!r} is being moved between public and protected. Ask again in a few seconds."
+    image_id: str
 
 
 @dataclass(eq=False)

@@ -51,8 +51,8 @@ SHOWN = frozenset({State.UPLOADED, State.PROCESSING, State.READY, State.FAILED})
 HOLDING = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.READY, State.FAILED})
 """States in which an image counts towards its owner's quota, and takes a place of its record."""
 
-BYTES_NEEDED = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.FAILED})
-"""States whose incoming bytes must not be swept away."""
+BYTES_NEEDED = frozenset({State.REQUESTED, State.UPLOADED, State.PROCESSING, State.FAILED})
+"""States whose incoming bytes must not be swept away. (A held image has been rendered: no verdict needs them.)"""
 
 BYTES_OWED = frozenset({State.REJECTED, State.EXPIRED, State.DELETED})
 """States whose bytes must all be purged."""
@@ -173,6 +173,8 @@ class Image:
     """When it was attached to what it is attached to: where there is place for one, the later one stays."""
     position: int = 0
     """Its place among the images of its record and kind, ascending."""
+    clear_due_at: datetime | None = None
+    """When to clear the side of the store, public or private, on which its renditions do not belong; ends with that."""
 
     @property
     def is_shown(self) -> bool:

@@ -38,10 +38,17 @@ class PurgeImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearSide:
+    """Remove what lies on the side, public or private, on which an image's renditions do not belong."""
+
+    image_id: ImageId
+
+
+@dataclass(frozen=True, slots=True)
 class SendWebhook:
     """Tell the application what happened to an image."""
 
     delivery_id: DeliveryId
 
 
-Job = ProcessImage | RenderVariant | ReprocessImage | PurgeImage | SendWebhook
+Job = ProcessImage | RenderVariant | ReprocessImage | PurgeImage | ClearSide | SendWebhook

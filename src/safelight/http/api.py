@@ -13,7 +13,16 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Middleware
 
 from safelight.domain.errors import RequestInvalid, RequestTooLarge, SafelightError
-from safelight.http import gallery_routes, image_routes, operate_routes, show_routes, token_routes, upload_routes
+from safelight.http import (
+    gallery_routes,
+    image_routes,
+    operate_routes,
+    review_routes,
+    show_routes,
+    token_routes,
+    upload_routes,
+    visibility_routes,
+)
 from safelight.http.audit import note_refusal
 from safelight.http.auth import ApiRequest
 from safelight.http.idempotency import honouring_keys
@@ -38,6 +47,8 @@ ROUTES = [
     image_routes.page,
     image_routes.remove,
     image_routes.reprocess,
+    review_routes.review,
+    visibility_routes.visibility,
     token_routes.give_tokens,
     token_routes.withdraw_tokens,
     operate_routes.alive,

@@ -29,6 +29,7 @@ STATUS: Mapping[type[SafelightError], int] = MappingProxyType(
         errors.ImageGone: 410,
         errors.ImageNotReady: 404,
         errors.WrongState: 409,
+        errors.ImageBusy: 409,
         errors.EmptyFile: 422,
         errors.TooLarge: 413,
         errors.TypeNotAccepted: 415,

@@ -21,15 +21,15 @@ def report_of(standing: Standing, parts: Parts) -> ImageReport:
 
 def report_response(standing: Standing, parts: Parts, *, status: int = 200) -> Response[ImageReport]:
     """Return the answer to CHECK."""
-    return Response(report_of(standing, parts), status_code=status, headers=_headers(standing))
+    return Response(report_of(standing, parts), status_code=status, headers=headers_of(standing))
 
 
 def no_news_response(standing: Standing) -> Response[None]:
     """Return the answer to a CHECK whose caller has seen this revision."""
-    return Response(None, status_code=304, headers=_headers(standing))
+    return Response(None, status_code=304, headers=headers_of(standing))
 
 
-def _headers(standing: Standing) -> dict[str, str]:
+def headers_of(standing: Standing) -> dict[str, str]:
     """Return what caches and pollers go by. The ETag is weak: a setting can change URLs within one revision."""
     headers = {"etag": f'W/"r{standing.image.revision}"', "cache-control": "private, no-cache"}
     return headers if standing.is_final else headers | {"retry-after": str(RETRY_AFTER_S)}

@@ -17,6 +17,7 @@ from safelight.domain.kind import MAX_RENDITIONS, Kind
 from safelight.domain.report import ImageReport, VariantReport
 from safelight.journey.request import UploadRequest
 from safelight.ports.object_store import SignedUpload
+from safelight.upkeep.review import Verdict
 
 Word = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000]*$")]
 """A name that the application gives to something of its own. No database keeps a character 0."""
@@ -135,6 +136,30 @@ class TokensOut(Struct, frozen=True):
     read_token: str
 
 
+class VisibilityIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """Whether anybody may see the image, or only whoever may."""
+
+    public: bool
+
+
+class VisibilityOut(Struct, frozen=True):
+    """The image as it is now. `note` says what cannot be undone.
+
+    `old_urls` are the public URLs of a protected image: they lead nowhere, but a CDN may have copies. Purge them there.
+    """
+
+    image: ImageReport
+    note: str
+    old_urls: Sequence[str]
+
+
+class VerdictIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """What the application says of a held image. `reason` is for the audit log alone."""
+
+    verdict: Verdict
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\u0000]*$")] | None = None
+
+
 class PageOut(Struct, frozen=True):
     """Images, newest first; `next` is the `after` of the next page."""
 
@@ -176,7 +201,7 @@ class VariantOut(Struct, frozen=True):
 
 
 class KindOut(Struct, frozen=True):
-    """What a kind accepts, and what is made of it."""
+    """What a kind accepts, and what is made of it. `review` "before": nobody sees it until the application said so."""
 
     name: str
     accept: Sequence[str]
@@ -185,6 +210,7 @@ class KindOut(Struct, frozen=True):
     max_pixels: int
     max_frames: int
     public: bool
+    review: str | None = None
     variants: Mapping[str, VariantOut] = field(default_factory=dict)
 
     @classmethod
@@ -198,6 +224,7 @@ class KindOut(Struct, frozen=True):
             max_pixels=kind.max_pixels,
             max_frames=kind.max_frames,
             public=kind.public,
+            review=kind.review,
             variants={
                 name: VariantOut(variant.fit, variant.widths, variant.height, variant.formats, variant.lazy)
                 for name, variant in kind.variants.items()

@@ -20,7 +20,12 @@ FAILED_MESSAGE = "A fault on the server kept this image from being processed. It
 UNSCANNED = "unscanned"
 """What the audit log says of an image that became ready without the scan that its kind declares."""
 
-ACTIONS = {State.READY: Action.READY, State.REJECTED: Action.REJECTED, State.FAILED: Action.FAILED}
+ACTIONS = {
+    State.READY: Action.READY,
+    State.HELD: Action.HELD,
+    State.REJECTED: Action.REJECTED,
+    State.FAILED: Action.FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,10 @@ async def finalize_image(
 ) -> State:
     """Move the image, as it was taken, to its state, and return that. `told`: whether the application wants webhooks.
 
-    A ready image keeps what this attempt made, and nothing of an earlier one that its kind does not plan any more. A
-    rejected file is purged; our own fault is tried again later, up to the limit. One that waits for its scanner waits
-    on, however long; it may not have been taken at all. Raises WrongState where the image is not this attempt's any
-    more: whoever has it now decides.
+    A finished image is ready, or held for the application's verdict where it is hidden. It keeps what this attempt
+    made, and nothing of an earlier one that its kind does not plan any more. A rejected file is purged; our own fault
+    is tried again later, up to the limit. One that waits for its scanner waits on, however long; it may not have been
+    taken at all. Raises WrongState where the image is not this attempt's any more: whoever has it now decides.
     """
     now = clock.now()
     if isinstance(outcome, Waits) and image.state is State.UPLOADED:
@@ -105,8 +110,9 @@ async def _drop_unplanned(image: Image, done: Done, tx: Transaction) -> None:
 def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) -> _Verdict:
     match outcome:
         case Done(look, original_kept):
-            changes = Changes(ready_at=now, look=look, original_kept=original_kept)
-            return _Verdict(State.READY, changes, UNSCANNED if outcome.unscanned else "ok")
+            state, ready_at = (State.HELD, None) if image.hidden else (State.READY, now)
+            changes = Changes(ready_at=ready_at, look=look, original_kept=original_kept)
+            return _Verdict(state, changes, UNSCANNED if outcome.unscanned else "ok")
         case Spoilt(reason):
             return _Verdict(State.REJECTED, Changes(ending=Ending(reason, SENTENCES[reason])), reason)
         case Waits(code):  # the try was none: its attempt is given back

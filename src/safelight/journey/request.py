@@ -67,7 +67,8 @@ async def request_upload(
     new = NewImage(
         id=ImageId(ids.new()),
         kind=kind.name,
-        public=kind.public,
+        public=kind.public and kind.review is None,  # no public URL works before the verdict
+        hidden=kind.review is not None,
         owner=origin.who.id,
         attached_to=wanted.attach,
         filename=filename.clean(wanted.filename),

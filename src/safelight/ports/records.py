@@ -21,6 +21,7 @@ from safelight.domain.who import ApiKey, ApiKeyId
 from safelight.ports.answers import Answers
 from safelight.ports.owners import Owners
 from safelight.ports.places import Places
+from safelight.ports.sides import Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,10 @@ class Snapshot(Protocol):
         """Return rejected, expired and deleted images that are due to be purged and are not, by next_attempt_at."""
         ...
 
+    async def unclear(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return images, in whatever state, one of whose sides is due to be cleared: longest due first."""
+        ...
+
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         """Return a delivery, or None."""
         ...
@@ -187,6 +192,11 @@ class Transaction(Snapshot, Protocol):
     @property
     def places(self) -> Places:
         """Return what is attached where."""
+        ...
+
+    @property
+    def sides(self) -> Sides:
+        """Return who moves which image to the other side, and what is left to be cleared."""
         ...
 
     @property
@@ -253,7 +263,10 @@ class Transaction(Snapshot, Protocol):
         ...
 
     async def set_public(self, image_id: ImageId, *, attempt: int, public: bool) -> Image:
-        """Note on which side the renditions of a ready image lie. Raises WrongState where it is not this attempt's."""
+        """Note on which side the renditions of a ready image lie. Raises WrongState where it is not this attempt's.
+
+        The attempt rises: whoever has the image notes nothing more that is stored on the other side.
+        """
         ...
 
     async def revoke_tokens(self, image_id: ImageId) -> Image:

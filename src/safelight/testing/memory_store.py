@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -31,16 +31,22 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+async def _nothing(_deed: str, _key: Key) -> None:
+    """Let the store do what it is asked for."""
+
+
 class MemoryObjectStore:
     """Objects in a dictionary. Fulfils `ObjectStore`, `IncomingStore` and `OutgoingStore`.
 
     `room` is how many bytes are free, None for no end; `broken` makes every call fail, as a store that is down. `now`
-    says when an object was written.
+    says when an object was written. `before` is awaited before each put, copy and delete, with its name and the key
+    that it changes; what it raises, the call raises.
     """
 
     def __init__(self, *, room: int | None = None, now: Callable[[], datetime] = _utc_now) -> None:
         self.room = room
         self.broken = False
+        self.before: Callable[[str, Key], Awaitable[None]] = _nothing
         self._now = now
         self._objects: dict[Key, tuple[StoredObject, bytes]] = {}
         self._versions = count(1)
@@ -57,14 +63,17 @@ class MemoryObjectStore:
 
     async def put(self, key: Key, content: bytes, *, content_type: str) -> None:  # noqa: ARG002 - tests look at bytes alone
         """See `ObjectStore.put`."""
+        await self.before("put", key)
         self.keep(key, content)
 
     async def copy(self, source: Key, target: Key, *, if_match: str) -> None:
         """See `ObjectStore.copy`."""
+        await self.before("copy", target)
         self.keep(target, self._matching(source, if_match))
 
     async def delete(self, key: Key) -> None:
         """See `ObjectStore.delete`."""
+        await self.before("delete", key)
         self._see_health()
         self._objects.pop(key, None)
 

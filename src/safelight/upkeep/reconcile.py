@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain.errors import StorageFailed
-from safelight.domain.jobs import Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
@@ -21,6 +21,7 @@ class Found:
     to_purge: int
     to_announce: int
     to_reprocess: int = 0
+    to_clear: int = 0
 
 
 async def reconcile(
@@ -43,12 +44,14 @@ async def reconcile(
         wanted_again = await snapshot.awaiting_reprocess(now, limit=limit)
         unconfirmed = await snapshot.unconfirmed(now, limit=limit)
         unpurged = await snapshot.unpurged(now, limit=limit)
+        unclear = await snapshot.unclear(now, limit=limit)
         unsettled = await snapshot.unsettled_deliveries(now, limit=limit)
 
     jobs: list[Job] = [
         *(ProcessImage(image.id) for image in waiting),
         *(ReprocessImage(image.id) for image in wanted_again),
         *(PurgeImage(image.id) for image in unpurged),
+        *(ClearSide(image.id) for image in unclear),
         *(SendWebhook(delivery.id) for delivery in unsettled),
     ]
     if jobs:
@@ -63,4 +66,4 @@ async def reconcile(
             failures.append(error)
     if failures:
         raise failures[0]
-    return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again))
+    return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again), len(unclear))

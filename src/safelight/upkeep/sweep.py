@@ -1,7 +1,7 @@
 """Sweep: remove objects that no record asks for, and what was retired long enough ago."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from safelight.domain import keys
 from safelight.domain.errors import ObjectMissing, StorageFailed
@@ -9,9 +9,7 @@ from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
-
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before anything was retired: what is noted as such is asked for until that is forgotten."""
+from safelight.upkeep.sides import EVER
 
 
 async def sweep_orphans(

@@ -8,6 +8,7 @@ import structlog
 from safelight.domain.errors import ImageRejected, SafelightError, WrongState
 from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import (
+    ClearSide,
     DeliveryId,
     Job,
     ProcessImage,
@@ -34,6 +35,7 @@ from safelight.upkeep.lazy import render_lazily
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
 from safelight.upkeep.reprocess import Which, reprocess_image
+from safelight.upkeep.sides import clear_side
 
 log = structlog.get_logger()
 
@@ -80,6 +82,8 @@ class Handlers:
                 await self._reprocess(image_id)
             case PurgeImage(image_id):
                 await self._purge(image_id)
+            case ClearSide(image_id):
+                await self._clear(image_id)
             case SendWebhook(delivery_id):
                 await self._send(delivery_id)
 
@@ -188,6 +192,11 @@ class Handlers:
                 clock=parts.clock,
                 grace=parts.purge_grace,
             )
+
+    async def _clear(self, image_id: ImageId) -> None:
+        parts = self._parts
+        with parts.metrics.step("clear"):
+            await clear_side(image_id, records=parts.records, objects=parts.objects, clock=parts.clock)
 
     async def _send(self, delivery_id: DeliveryId) -> None:
         parts = self._parts

@@ -48,6 +48,7 @@ def image_from(row: Row[Any]) -> Image:
         hidden=row.hidden,
         attached_at=row.attached_at,
         position=row.position,
+        clear_due_at=row.clear_due_at,
     )
 
 

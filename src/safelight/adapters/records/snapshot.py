@@ -146,6 +146,12 @@ class SqlSnapshot:
         rows = await self._all(select(image).where(BYTES_ARE_OWED, now >= DUE).order_by(DUE).limit(limit))
         return [image_from(row) for row in rows]
 
+    async def unclear(self, now: datetime, *, limit: int) -> Sequence[Image]:
+        """Return images one of whose sides is due to be cleared: longest due first."""
+        due_at = image.c.clear_due_at
+        query = select(image).where(due_at <= now).order_by(due_at).limit(limit)
+        return [image_from(row) for row in await self._all(query)]
+
     async def delivery(self, delivery_id: DeliveryId) -> Delivery | None:
         """Return a delivery, or None."""
         row = await self._first(select(delivery).where(delivery.c.id == delivery_id))

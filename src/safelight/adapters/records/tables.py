@@ -113,6 +113,7 @@ image = Table(
     Column("hidden", Boolean, nullable=False, server_default=false()),
     Column("attached_at", UtcDateTime),
     Column("position", Integer, nullable=False, server_default="0"),
+    Column("clear_due_at", UtcDateTime),
     CheckConstraint("(attached_type IS NULL) = (attached_id IS NULL)", name="attachment_is_whole"),
     CheckConstraint("(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum_is_whole"),
     CheckConstraint("(placeholder IS NULL) = (color IS NULL)", name="look_is_whole"),
@@ -252,6 +253,7 @@ _index("ix_image_processing", [image.c.state, image.c.lease_until], in_state(Sta
 _index("ix_image_unpurged", [image.c.purged_at, DUE], BYTES_ARE_OWED)
 _index("ix_image_wanted_again", [image.c.state, DUE_AGAIN], IS_WANTED_AGAIN)
 _index("ix_image_purged", [image.c.purged_at], image.c.purged_at.is_not(None))
+_index("ix_image_unclear", [image.c.clear_due_at], image.c.clear_due_at.is_not(None))
 _index("ix_rendition_retired", [rendition.c.retired_at], rendition.c.retired_at.is_not(None))
 _index("ix_delivery_image", [delivery.c.image_id])
 _index("ix_delivery_unsettled", [delivery.c.settled_at, delivery.c.created_at], IS_UNSETTLED)

@@ -23,6 +23,7 @@ from safelight.adapters.records.rows import (
     new_image_values,
     verified_values,
 )
+from safelight.adapters.records.sides import SqlSides
 from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.tables import (
     IS_SHOWN,
@@ -58,6 +59,7 @@ class SqlTransaction(SqlSnapshot):
         self._outbox = outbox
         self._owners = SqlOwners(self._run)
         self._places = SqlPlaces(self._run)
+        self._sides = SqlSides(self._run)
         self._answers = SqlAnswers(self._run)
 
     @property
@@ -69,6 +71,11 @@ class SqlTransaction(SqlSnapshot):
     def places(self) -> SqlPlaces:
         """Return what is attached where."""
         return self._places
+
+    @property
+    def sides(self) -> SqlSides:
+        """Return who moves which image to the other side, and what is left to be cleared."""
+        return self._sides
 
     @property
     def answers(self) -> SqlAnswers:
@@ -148,7 +155,7 @@ class SqlTransaction(SqlSnapshot):
     async def set_public(self, image_id: ImageId, *, attempt: int, public: bool) -> Image:
         """Note on which side the renditions of a ready image lie. Raises WrongState."""
         fence = (image.c.attempt == attempt, in_state(State.READY))
-        return await self._change_or_refuse(image_id, *fence, values={"public": public})
+        return await self._change_or_refuse(image_id, *fence, values={"public": public, "attempt": attempt + 1})
 
     async def revoke_tokens(self, image_id: ImageId) -> Image:
         """Raise the token generation. Raises ImageNotFound."""

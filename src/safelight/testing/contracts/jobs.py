@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from safelight.domain.image import ImageId
-from safelight.domain.jobs import DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.jobs import ClearSide, DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.jobs import Handler, Jobs
 from safelight.testing.fakes import FrozenClock
 
@@ -87,7 +87,14 @@ class JobsContract:
         return FrozenClock()
 
     @pytest.mark.parametrize(
-        "job", [PROCESS, ReprocessImage(image(1)), PurgeImage(image(1)), SendWebhook(DeliveryId("d" * 32))]
+        "job",
+        [
+            PROCESS,
+            ReprocessImage(image(1)),
+            PurgeImage(image(1)),
+            ClearSide(image(1)),
+            SendWebhook(DeliveryId("d" * 32)),
+        ],
     )
     async def test_a_queued_job_comes_to_the_handler_as_it_was(self, jobs: Jobs, job: Job) -> None:
         log = Log()

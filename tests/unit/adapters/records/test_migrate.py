@@ -23,7 +23,7 @@ FAILING = '''
 from alembic import op
 
 revision = "9999"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -100,7 +100,7 @@ def test_what_is_missing_can_be_asked_for_without_making_anything(tmp_path: Path
     nothing, empty = tmp_path / "nothing.db", tmp_path / "empty.db"
     empty.touch()
 
-    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001", "0002")
+    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001", "0002", "0003")
     assert not nothing.exists()
     assert empty.stat().st_size == 0
 
@@ -125,7 +125,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
         migrate(tmp_path / "records.db")
 
     assert schema(tmp_path / "records.db") == {}
-    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002", "9999")
+    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002", "0003", "9999")
 
 
 def test_a_migration_that_fails_leaves_an_older_database_as_it_was(

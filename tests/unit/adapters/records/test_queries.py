@@ -47,6 +47,8 @@ WORK: dict[str, Work] = {
     "forget_purged": lambda tx: tx.forget_purged(NOW, limit=10),
     "forget_audit": lambda tx: tx.forget_audit(NOW, limit=10),
     "unpurged": lambda tx: tx.unpurged(NOW, limit=10),
+    "unclear": lambda tx: tx.unclear(NOW, limit=10),
+    "settle a side": lambda tx: tx.sides.settle(IMAGE, due_at=NOW),
     "delivery": lambda tx: tx.delivery(DeliveryId("1" * 32)),
     "unsettled_deliveries": lambda tx: tx.unsettled_deliveries(NOW, limit=10),
     "api_key": lambda tx: tx.api_key(ApiKeyId("k1")),

@@ -1,0 +1,28 @@
+"""Which side of the store an image's renditions lie on, public or private, within a transaction of the records.
+
+Objects belong on the side that the record says. Where an image has a `clear_due_at`, there may be some on the other.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from safelight.domain.image import Image, ImageId
+
+
+class Sides(Protocol):
+    """Who moves which image to the other side, and what is left to be cleared."""
+
+    async def take(self, image: Image, *, clear_due_at: datetime) -> Image | None:
+        """Make the image this mover's: attempt + 1, its other side to be cleared by then. The revision stays.
+
+        None where its state, attempt or `clear_due_at` are not those of `image` any more: another was faster. That its
+        owner is blocked does not matter.
+        """
+        ...
+
+    async def settle(self, image_id: ImageId, *, due_at: datetime, again_at: datetime | None = None) -> None:
+        """Note that the other side is clear, or that it is to be cleared `again_at`. The revision stays.
+
+        Done only where it is noted as due at `due_at`: otherwise somebody else has it by now.
+        """
+        ...

@@ -1,0 +1,176 @@
+"""Sides: move an image's renditions between the public and the private side of the store, all or nothing.
+
+Objects belong on the side that the record says; what lies on the other is to be cleared. Whoever moves an image takes
+it first, and notes with that by when the other side must be clear. So however a move ends, what is left to do is the
+same, and until it is done or due nobody else begins: no copy is ever removed that somebody counts on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from safelight.domain import keys
+from safelight.domain.errors import ImageBusy, ObjectChanged, ObjectMissing, SafelightError, StorageFailed, WrongState
+from safelight.domain.image import Image, ImageId, Rendition
+from safelight.ports.clock import Clock
+from safelight.ports.object_store import ObjectStore
+from safelight.ports.records import Records, Transaction
+from safelight.ports.signals import Signals
+
+AT_MOST = timedelta(minutes=1)
+"""How long a move may take, or a clearing."""
+
+TAKEN_FOR = 2 * AT_MOST
+"""How long a mover has an image: what the storage had begun when the time was over may still be done."""
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything was retired."""
+
+Flip = Callable[[Transaction, Image], Awaitable[object]]
+"""Notes, of the image as it was taken, that its renditions lie on the other side, and what else comes of that."""
+
+
+async def move_renditions(
+    image: Image, flip: Flip, *, records: Records, objects: ObjectStore, signals: Signals, clock: Clock
+) -> Image:
+    """Copy what is noted of an image to its other side, let `flip` note that in one transaction, and clear the old one.
+
+    Should it fail before, the image is as it was. Renditions that were retired stay behind and are forgotten.
+
+    Raises WrongState and ImageBusy where another has the image, and StorageFailed: if the flip was done by then, the
+    old side is cleared later.
+    """
+    taken = await _take(image, records, clock)
+    try:
+        async with asyncio.timeout(AT_MOST.total_seconds()):
+            await _Move(taken, records, objects).to_other_side(flip)
+            await signals.changed(image.id)
+            await _clear(taken, records, objects, clock)
+    except TimeoutError:
+        raise StorageFailed(f"moving the renditions of image {image.id} took longer than {AT_MOST}") from None
+    except BaseException as error:
+        with suppress(SafelightError):
+            await _clear(taken, records, objects, clock)
+        if isinstance(error, WrongState | ObjectMissing | ObjectChanged):
+            raise await _what_it_means(error, taken, records) from None
+        raise
+    return await _known(image.id, records)
+
+
+async def clear_side(image_id: ImageId, *, records: Records, objects: ObjectStore, clock: Clock) -> bool:
+    """Remove what lies on the side where the image's renditions do not belong; False where that is not due.
+
+    Raises ImageNotFound, and StorageFailed: then it is due again.
+    """
+    now = clock.now()
+    async with records.transaction() as tx:
+        image = await tx.image(image_id)
+        if image.clear_due_at is None or image.clear_due_at > now:
+            return False
+        taken = await tx.sides.take(image, clear_due_at=now + TAKEN_FOR)
+    if taken is None:
+        return False
+    try:
+        async with asyncio.timeout(AT_MOST.total_seconds()):
+            await _clear(taken, records, objects, clock)
+    except TimeoutError:
+        raise StorageFailed(f"clearing a side of image {image_id} took longer than {AT_MOST}") from None
+    return True
+
+
+async def recover_sides(*, records: Records, clock: Clock, limit: int) -> int:
+    """Let be due at once what a killed process was moving, and return how many images that are.
+
+    Only for a process that is alone, as the first that it does: what is taken from now on is due later than that.
+    """
+    now = clock.now()
+    async with records.transaction() as tx:
+        unclear = await tx.unclear(now + TAKEN_FOR, limit=limit)
+        for image in unclear:
+            if image.clear_due_at is not None:
+                await tx.sides.settle(image.id, due_at=image.clear_due_at, again_at=now)
+    return len(unclear)
+
+
+class _Move:
+    """One try to move one image."""
+
+    def __init__(self, taken: Image, records: Records, objects: ObjectStore) -> None:
+        self._image = taken
+        self._records = records
+        self._objects = objects
+
+    async def to_other_side(self, flip: Flip) -> None:
+        """Copy all that is noted, and what is noted meanwhile as well: a lazy variant needs no leave to come."""
+        copied: set[Rendition] = set()
+        while True:
+            async with self._records.transaction() as tx:
+                left = set(await tx.renditions(self._image.id)) - copied
+                if not left:
+                    await self._forget_retired(tx, copied)
+                    await flip(tx, self._image)
+                    return
+            await self._copy(left)
+            copied |= left
+
+    async def _copy(self, renditions: Collection[Rendition]) -> None:
+        for rendition in renditions:
+            source = await self._objects.head(keys.rendition(rendition, public=self._image.public))
+            target = keys.rendition(rendition, public=not self._image.public)
+            await self._objects.copy(source.key, target, if_match=source.etag)
+
+    async def _forget_retired(self, tx: Transaction, shown: Collection[Rendition]) -> None:
+        noted = (await tx.renditions_of([self._image.id], retired_since=EVER)).get(self._image.id, ())
+        await tx.drop_renditions(self._image.id, [one for one in noted if one not in shown])
+
+
+async def _take(image: Image, records: Records, clock: Clock) -> Image:
+    now = clock.now()
+    async with records.transaction() as tx:
+        known = await tx.image(image.id)
+        if known.state is not image.state:
+            raise WrongState(image_id=image.id, state=known.state)
+        if known.public is not image.public or (known.clear_due_at is not None and known.clear_due_at > now):
+            raise ImageBusy(image_id=image.id)
+        taken = await tx.sides.take(known, clear_due_at=now + TAKEN_FOR)
+    if taken is None:
+        raise ImageBusy(image_id=image.id)
+    return taken
+
+
+async def _known(image_id: ImageId, records: Records) -> Image:
+    async with records.reading() as snapshot:
+        return await snapshot.image(image_id)
+
+
+async def _what_it_means(error: SafelightError, taken: Image, records: Records) -> SafelightError:
+    """Return what a caller is told where the image, or a file of it, was not as it was taken."""
+    image = await _known(taken.id, records)
+    if image.state is not taken.state:
+        return WrongState(image_id=image.id, state=image.state)
+    if image.attempt != taken.attempt or isinstance(error, ObjectChanged):
+        return ImageBusy(image_id=image.id)  # it is being rendered again
+    return error
+
+
+async def _clear(taken: Image, records: Records, objects: ObjectStore, clock: Clock) -> None:
+    """Clear the side that is not the record's, unless somebody else has the image by now, and note that."""
+    due_at = taken.clear_due_at
+    image = await _known(taken.id, records)  # whether a commit that broke was done, the record alone knows
+    if due_at is None or image.clear_due_at != due_at:
+        return
+    try:
+        await _remove(image, objects)
+    except SafelightError:
+        async with records.transaction() as tx:
+            await tx.sides.settle(image.id, due_at=due_at, again_at=clock.now())
+        raise
+    async with records.transaction() as tx:
+        await tx.sides.settle(image.id, due_at=due_at)
+
+
+async def _remove(image: Image, objects: ObjectStore) -> None:
+    async for stored in objects.list(keys.folder(image.id, public=not image.public)):
+        if stored.key != keys.original(image.id):
+            await objects.delete(stored.key)
