@@ -48,6 +48,67 @@ def test_http_is_for_private_networks_where_those_are_allowed() -> None:
     assert Settings(webhook_url="http://app.example/", webhook_secret=SECRET, webhook_private=True).webhook_url
 
 
+PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
+JWKS = {
+    "jwt_jwks_url": "https://id.example/jwks.json",
+    "jwt_issuer": "https://id.example",
+    "jwt_audience": "safelight",
+}
+
+
+def test_without_jwt_settings_none_are_taken() -> None:
+    assert (Settings().jwt_secret, Settings().jwt_jwks_url, Settings().jwt_algorithms) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "algorithms"),
+    [
+        ({"jwt_secret": "s" * 32}, ("HS256",)),
+        ({"jwt_secret": "s" * 64, "jwt_algorithms": "HS256 HS512"}, ("HS256", "HS512")),
+        (JWKS, ("RS256", "ES256", "EdDSA")),
+        (JWKS | {"jwt_algorithms": "PS384"}, ("PS384",)),
+        (JWKS | {"jwt_jwks_url": "http://localhost:8000/jwks.json"}, ("RS256", "ES256", "EdDSA")),
+        (JWKS | {"jwt_jwks_url": "http://[::1]/jwks.json"}, ("RS256", "ES256", "EdDSA")),
+    ],
+    ids=range(6),
+)
+def test_what_signs_says_which_algorithms_there_can_be(given: dict[str, Any], algorithms: tuple[str, ...]) -> None:
+    assert Settings(**given).jwt_algorithms == algorithms
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "why"),
+    [
+        ({"jwt_secret": "s" * 31}, "jwt_secret", "32 bytes"),
+        ({"jwt_secret": ""}, "jwt_secret", "32 bytes"),
+        ({"jwt_secret": PEM}, "jwt_secret", "is a public key"),
+        ({"jwt_secret": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE9L"}, "jwt_secret", "is a public key"),
+        ({"jwt_secret": "s" * 32, "jwt_algorithms": "HS512"}, "jwt_algorithms", "64 bytes"),
+        ({"jwt_secret": "s" * 32, "jwt_algorithms": "RS256"}, "jwt_algorithms", "SAFELIGHT_JWT_SECRET"),
+        ({"jwt_secret": "s" * 32, "jwt_algorithms": "none"}, "jwt_algorithms", "SAFELIGHT_JWT_SECRET"),
+        ({"jwt_algorithms": "HS256"}, "jwt_algorithms", "neither"),
+        (JWKS | {"jwt_algorithms": "HS256"}, "jwt_algorithms", "SAFELIGHT_JWT_JWKS_URL"),
+        (JWKS | {"jwt_algorithms": "RS256 none"}, "jwt_algorithms", "SAFELIGHT_JWT_JWKS_URL"),
+        (JWKS | {"jwt_secret": "s" * 32}, "jwt_jwks_url", "Set one of them"),
+        (JWKS | {"jwt_jwks_url": "http://id.example/jwks.json"}, "jwt_jwks_url", "https://"),
+        (JWKS | {"jwt_jwks_url": "http://127.0.0.1.evil.example/"}, "jwt_jwks_url", "https://"),
+        (JWKS | {"jwt_issuer": None}, "jwt_issuer", "SAFELIGHT_JWT_JWKS_URL is"),
+        (JWKS | {"jwt_audience": None}, "jwt_audience", "SAFELIGHT_JWT_JWKS_URL is"),
+        (JWKS | {"jwt_audience": ""}, "jwt_audience", "at least 1 character"),
+    ],
+    ids=range(16),
+)
+def test_jwts_that_could_be_forged_are_not_agreed_on(given: dict[str, Any], setting: str, why: str) -> None:
+    bad = told(**given)
+
+    assert bad.keys() == {setting}
+    assert why in bad[setting]
+
+
+def test_what_is_missing_beside_a_jwks_is_told_at_once() -> None:
+    assert told(jwt_jwks_url="https://id.example/").keys() == {"jwt_issuer", "jwt_audience"}
+
+
 def test_every_mistake_is_told_at_once() -> None:
     bad = told(port=-1, webhook_url="http://app.example/", webhook_secret="secret", slots=0)
 
