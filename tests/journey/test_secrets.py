@@ -52,6 +52,13 @@ main()
 """
 
 
+KINDS = """
+from safelight import Kind, cover, fit
+
+photo = Kind("private-photo", variants={"thumb": cover(200, 200), "zoom": fit(500, lazy=True)})
+"""
+
+
 @dataclass
 class Secrets:
     """Every secret that was seen, by what it is."""
@@ -97,7 +104,10 @@ def server(tmp_path: Path, receiver: Any) -> Iterator[Server]:
     """A server that tells all it can."""
     program = tmp_path / "talkative.py"
     program.write_text(TALKATIVE)
+    kinds = tmp_path / "images.py"
+    kinds.write_text(KINDS)
     settings = {
+        "kinds": str(kinds),
         "min_free_bytes": "0",
         "webhook_url": receiver.url,
         "webhook_secret": WEBHOOK_SECRET,
@@ -161,6 +171,10 @@ def go_well(api: Any, secrets: Secrets, file: bytes) -> dict[str, Any]:
     shown = httpx.get(f"{path}/variants/thumb", params=query)
     secrets.add_url("signed URL", shown.headers["location"])
     assert httpx.get(shown.headers["location"]).status_code == 200
+    gallery = http.post("/v1/urls", json={"ids": [image["id"]], "variants": ["thumb", "zoom"]}).json()
+    for name, variant in gallery["images"][image["id"]]["variants"].items():
+        secrets.add_url(f"URL of {name}", variant["url"])
+        assert httpx.get(variant["url"], follow_redirects=True, timeout=60).status_code == 200
     return image | {"path": path, "signed_url": shown.headers["location"]}
 
 

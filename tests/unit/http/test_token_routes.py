@@ -1,6 +1,7 @@
-"""Tokens given again and revoked: by the application's keys, and by no token."""
+"""Tokens given again and revoked: by the application's keys, by users whose image it is, and by no token."""
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,8 +10,11 @@ import pytest
 from safelight.domain import api_keys
 from safelight.domain.events import Action
 from safelight.domain.image import State
+from safelight.domain.kind import Kind, Kinds
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.variant import fit
+from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
+from safelight.http.parts import Parts
 
 KEY = api_keys.write(ApiKeyId("a" * 32), "s" * 32)
 
@@ -27,6 +31,20 @@ def add_key(stage: Any) -> AddKey:
             await tx.add_api_key(ApiKey(ApiKeyId("a" * 32), "test", digest, frozenset(scopes), stage.clock.now()))
 
     return add
+
+
+class SaidIdentities:
+    """ports.identity.Identities that believes what it hears: `jwt.<subject>.signed`."""
+
+    async def user(self, token: str) -> Who:
+        return Who(Role.USER, id=token.split(".")[1])
+
+
+@pytest.fixture
+def parts(parts: Parts) -> Parts:
+    """An API with users, of whom a friend may view what is protected."""
+    kind = Kind("passport", variants={"page": fit(800)}, may_view=lambda who, _image: who.id == "friend")
+    return replace(parts, identities=SaidIdentities(), rules=replace(parts.rules, kinds=Kinds([kind])))
 
 
 def bearer(credential: str) -> dict[str, str]:
@@ -113,3 +131,17 @@ async def test_of_a_deleted_image_there_is_no_token(call: httpx.AsyncClient, add
     answer = await call.post(f"/v1/images/{image.id}/tokens", headers=bearer(KEY))
 
     assert code(answer) == (410, "image_gone")
+
+
+@pytest.mark.parametrize(
+    ("user", "given", "revoked"), [("owner", 200, 204), ("friend", 200, 404), ("stranger", 404, 404)]
+)
+async def test_a_user_gets_tokens_of_what_they_may_see_and_revokes_those_of_their_own(
+    call: httpx.AsyncClient, stage: Any, user: str, given: int, revoked: int
+):
+    image = await stage.image_in(State.READY, kind="passport", public=False, owner="owner")
+    path = f"/v1/images/{image.id}/tokens"
+
+    answers = [await call.request(method, path, headers=bearer(f"jwt.{user}.signed")) for method in ("POST", "DELETE")]
+
+    assert [answer.status_code for answer in answers] == [given, revoked]
