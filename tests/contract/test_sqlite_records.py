@@ -11,6 +11,7 @@ from safelight.testing.contracts.records import RecordsContract
 from safelight.testing.contracts.records_answers import RecordsAnswersContract
 from safelight.testing.contracts.records_audit import RecordsAuditContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
+from safelight.testing.contracts.records_places import RecordsPlacesContract
 from safelight.testing.contracts.records_reading import RecordsReadingContract
 from safelight.testing.contracts.records_sides import RecordsSidesContract
 from safelight.testing.fakes import RecordingJobs
@@ -19,6 +20,7 @@ from safelight.testing.fakes import RecordingJobs
 class TestSqlite(
     RecordsContract,
     RecordsNotesContract,
+    RecordsPlacesContract,
     RecordsReadingContract,
     RecordsAnswersContract,
     RecordsAuditContract,

@@ -119,7 +119,10 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
-    """Everything that a step needs, empty. `avatar` is public, `passport` is protected and keeps no original."""
+    """Everything that a step needs, empty. `avatar` is public, `passport` is protected and keeps no original.
+
+    Of `portrait` a record has one, of `picture` at most three.
+    """
     kinds = Kinds(
         [
             Kind("avatar", public=True, max_bytes=1000, variants={"thumb": cover(96, 96), "wide": fit(400)}),
@@ -130,6 +133,8 @@ async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
                 variants={"page": fit(800, formats="webp")},
                 may_upload=lambda who, target: target is not None and who.id == target.id,
             ),
+            Kind("portrait", public=True, one_per_record=True, variants={"thumb": cover(96, 96)}),
+            Kind("picture", at_most=3, variants={"thumb": cover(96, 96)}),
         ]
     )
     shutil.copy(empty_database, tmp_path / "records.db")

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from safelight.domain.image import Image, ImageId, NewImage, State
+from safelight.domain.image import Attachment, Image, ImageId, NewImage, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import Who
 
@@ -66,6 +66,11 @@ class Action(StrEnum):
     SIGNING_KEY_ADDED = "signing_key.added"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_RETIRED = "signing_key.retired"
+
+
+def record_target(record: Attachment) -> str:
+    """Return how the audit log calls a record of the application."""
+    return f"record:{record.type}/{record.id}"
 
 
 @dataclass(frozen=True, slots=True)

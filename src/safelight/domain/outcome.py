@@ -13,12 +13,14 @@ class Done:
     """Everything is stored: `renditions` are the keys of all that was planned.
 
     `unscanned` says why the file was taken without the scan that its kind declares; empty where it was not.
+    `one_per_record`: it takes the place of the image of this kind that its record has.
     """
 
     look: Look | None
     original_kept: bool
     renditions: AbstractSet[Key] = frozenset()
     unscanned: str = ""
+    one_per_record: bool = False
 
 
 @dataclass(frozen=True, slots=True)

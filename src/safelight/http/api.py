@@ -17,6 +17,8 @@ from safelight.http import (
     gallery_routes,
     image_routes,
     operate_routes,
+    owner_routes,
+    record_routes,
     review_routes,
     show_routes,
     token_routes,
@@ -28,6 +30,7 @@ from safelight.http.auth import ApiRequest
 from safelight.http.idempotency import honouring_keys
 from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
+from safelight.http.paths import RawPaths
 from safelight.http.problems import Problem, http_problem, problem
 from safelight.http.rates import counted_by
 from safelight.http.request_id import request_id_of
@@ -51,6 +54,11 @@ ROUTES = [
     visibility_routes.visibility,
     token_routes.give_tokens,
     token_routes.withdraw_tokens,
+    record_routes.attach,
+    record_routes.place,
+    record_routes.record,
+    record_routes.remove_record,
+    owner_routes.erase,
     operate_routes.alive,
     operate_routes.ready,
     operate_routes.metrics,
@@ -72,7 +80,7 @@ EXPOSED = [
 
 def api(parts: Parts, *, version: str) -> Litestar:
     """Return the API over these parts."""
-    return Litestar(
+    return RawPaths(
         route_handlers=ROUTES,
         middleware=[cast("Middleware", counted_by(parts.rates)), cast("Middleware", honouring_keys(parts))],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},

@@ -36,6 +36,9 @@ TAGS = {
     "3 Confirm": "Say that the bytes are there. Step 4, the processing, begins by itself.",
     "5 Check": "Ask, wait or listen until the image is ready.",
     "6 Show": "Where the image is.",
+    "Associate": (
+        "Which images are at which record of the application. In a path, type and id are percent-encoded, also `/`."
+    ),
     "Manage": "For the application's own server.",
     "Operate": "For whoever runs Safelight.",
 }

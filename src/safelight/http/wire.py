@@ -190,6 +190,38 @@ class GalleryOut(Struct, frozen=True):
     images: Mapping[str, ShownOut]
 
 
+class PlacedIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """Which image is to be at a place of a record; `position` counts from 0, and is after the last by default."""
+
+    image_id: Annotated[str, Meta(pattern=f"^{keys.ID}$")]
+    position: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+
+
+class AttachedOut(Struct, frozen=True):
+    """What is attached to a record, by kind and in order: `images` are shown, `pending` ones may be yet."""
+
+    images: Sequence[ImageReport]
+    pending: Sequence[ImageReport]
+
+
+class RemovedOut(Struct, frozen=True):
+    """What was deleted with a record: `bytes` are those of the files as they were sent."""
+
+    images: int
+    bytes: int
+
+
+class ErasedOut(Struct, frozen=True):
+    """What was deleted of an owner; `audit_events` tell of it still, and stay until their retention ends."""
+
+    owner: str
+    images: int
+    bytes: int
+    renditions: int
+    answers: int
+    audit_events: int
+
+
 class VariantOut(Struct, frozen=True):
     """A declared variant; sizes in pixels. A lazy one is rendered when it is first asked for."""
 

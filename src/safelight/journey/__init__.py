@@ -10,6 +10,7 @@
 | 5 CHECK    | check    | API            | any |
 | 6 FINALIZE | finalize | worker         | processing -> ready, rejected or failed |
 |            | announce | worker         | tells the application |
+| ASSOCIATE  | attach   | API            | any: gives it a place at a record |
 |            | deliver  | API            | ready: shows a rendition |
 |            | deliver_many | API        | ready: shows many at once |
 """

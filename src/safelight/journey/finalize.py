@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from safelight.deeds.occasion import Occasion, owe_news
+from safelight.deeds.place import hold_place, settle_place
 from safelight.domain import keys
 from safelight.domain.errors import SENTENCES
-from safelight.domain.events import TOLD, Action, Delivery, Origin
-from safelight.domain.image import Ending, Image, State
-from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.events import Action, Origin
+from safelight.domain.image import Ending, Image, ImageId, State
+from safelight.domain.jobs import ProcessImage, PurgeImage
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.retry import Backoff
 from safelight.domain.who import SYSTEM
@@ -59,9 +61,11 @@ async def finalize_image(
     """Move the image, as it was taken, to its state, and return that. `told`: whether the application wants webhooks.
 
     A finished image is ready, or held for the application's verdict where it is hidden. It keeps what this attempt
-    made, and nothing of an earlier one that its kind does not plan any more. A rejected file is purged; our own fault
-    is tried again later, up to the limit. One that waits for its scanner waits on, however long; it may not have been
-    taken at all. Raises WrongState where the image is not this attempt's any more: whoever has it now decides.
+    made, and nothing of an earlier one that its kind does not plan any more. Where a record has one image of this kind,
+    a ready one takes the place of the one before, which is deleted; or is deleted itself, where one that was attached
+    later was ready first. A rejected file is purged; our own fault is tried again later, up to the limit. One that
+    waits for its scanner waits on, however long; it may not have been taken at all. Raises WrongState where the image
+    is not this attempt's any more: whoever has it now decides.
     """
     now = clock.now()
     if isinstance(outcome, Waits) and image.state is State.UPLOADED:
@@ -69,22 +73,35 @@ async def finalize_image(
         return State.UPLOADED
     verdict = _verdict(image, outcome, now, retries)
     async with records.transaction() as tx:
-        await tx.move(image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes)
-        if isinstance(outcome, Done):
-            await _drop_unplanned(image, outcome, tx)
-        if verdict.state is State.UPLOADED:
-            await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
-        else:
-            action = ACTIONS[verdict.state]
-            await tx.audit(Origin(SYSTEM).event(action, at=now, image=image, result=verdict.result))
-        if verdict.state is State.REJECTED:
-            await tx.enqueue(PurgeImage(image.id))
-        if told and verdict.state in TOLD:
-            owed = Delivery.owed(DeliveryId(ids.new()), image.id, verdict.state, at=now)
-            await tx.add_delivery(owed)
-            await tx.enqueue(SendWebhook(owed.id))
-    await signals.changed(image.id)
-    return verdict.state
+        replaced = await _end(image, outcome, verdict, Occasion(Origin(SYSTEM), now, ids, told), tx)
+    for changed in {image.id} | replaced:
+        await signals.changed(changed)
+    return State.DELETED if image.id in replaced else verdict.state
+
+
+async def _end(
+    image: Image, outcome: Outcome, verdict: _Verdict, occasion: Occasion, tx: Transaction
+) -> frozenset[ImageId]:
+    """Do what a verdict says; return the images that were deleted because another has their place."""
+    replaces = isinstance(outcome, Done) and outcome.one_per_record and verdict.state is State.READY
+    if replaces:
+        await hold_place(image.id, tx)
+    moved = await tx.move(
+        image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes
+    )
+    if isinstance(outcome, Done):
+        await _drop_unplanned(image, outcome, tx)
+    if verdict.state is State.UPLOADED:
+        await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
+    else:
+        action = ACTIONS[verdict.state]
+        await tx.audit(occasion.origin.event(action, at=occasion.at, image=image, result=verdict.result))
+    if verdict.state is State.REJECTED:
+        await tx.enqueue(PurgeImage(image.id))
+    replaced = await settle_place(moved, occasion, tx) if replaces else frozenset[ImageId]()
+    if image.id not in replaced:
+        await owe_news(image.id, verdict.state, occasion, tx)
+    return replaced
 
 
 async def _put_off(image: Image, records: Records, *, again: datetime) -> None:

@@ -174,7 +174,7 @@ class _Work:
                 await self._signals.changed(self._image.id)
         if kind.keep_original:
             await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
-        return Done(look, kind.keep_original, self._stored, unscanned)
+        return Done(look, kind.keep_original, self._stored, unscanned, one_per_record=kind.one_per_record)
 
     async def _note(self, inspected: Inspected, kind: Kind) -> None:
         expected = sum(1 for _ in plan(kind.eager, Size(inspected.width, inspected.height)))

@@ -1,8 +1,9 @@
 """1 REQUEST: a caller asks to upload an image, and gets a record and a signed upload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from safelight.deeds.place import find_room
 from safelight.domain import filename, keys
 from safelight.domain.errors import DiskFull, EmptyFile, NotAllowed, TooLarge, TypeNotAccepted
 from safelight.domain.events import Action, Origin
@@ -53,7 +54,7 @@ async def request_upload(
 ) -> tuple[Image, SignedUpload]:
     """See that this caller may upload such a file; create the record; sign one upload.
 
-    Raises UnknownKind, NotAllowed, EmptyFile, TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull.
+    Raises UnknownKind, NotAllowed, EmptyFile, TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull, RecordFull.
     """
     kind = rules.kinds[wanted.kind]
     if not await _may_upload(kind, origin.who, wanted.attach, rules.policy):
@@ -87,8 +88,9 @@ async def request_upload(
         transport=wanted.transport,
     )
     async with records.transaction() as tx:
-        image = await tx.add(new)
-        await tx.audit(origin.event(Action.REQUESTED, at=now, image=new))
+        position = await find_room(wanted.attach, kind, tx) if wanted.attach else 0
+        image = await tx.add(replace(new, position=position))
+        await tx.audit(origin.event(Action.REQUESTED, at=now, image=image))
     return image, upload
 
 

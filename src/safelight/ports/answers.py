@@ -31,6 +31,10 @@ class Answers(Protocol):
         """Let go of every claim, and return how many there were: when no process can be at work on any."""
         ...
 
+    async def forget_owner(self, owner_id: str) -> int:
+        """Forget whatever was answered to a user, or to an API key that acted for it; return how many answers."""
+        ...
+
     async def forget(self, before: datetime, *, limit: int) -> int:
         """Forget answers that ended before then, and return how many: at most `limit`."""
         ...

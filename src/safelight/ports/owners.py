@@ -1,8 +1,10 @@
 """Quotas and blocks, within a transaction of the records."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
+from safelight.domain.image import ImageId
 from safelight.domain.owner import Owner, OwnerLimits
 
 
@@ -32,8 +34,8 @@ class Owners(Protocol):
         """Count anew, from the images, what an owner uses, and note it."""
         ...
 
-    async def forget(self, owner_id: str) -> int:
-        """Take the owner's name and what they were attached to off its images that are gone; return how many.
+    async def forget(self, owner_id: str, image_ids: Collection[ImageId]) -> int:
+        """Take the owner's name and what they were attached to off those images that are over; return how many.
 
         Of an owner that has no other images and is not blocked, nothing is left but what the audit log says.
         """

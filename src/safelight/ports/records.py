@@ -172,6 +172,10 @@ class Snapshot(Protocol):
         """Return the last events with their numbers, oldest first."""
         ...
 
+    async def audit_count(self, which: AuditFilter) -> int:
+        """Return how many such events there are."""
+        ...
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         ...
@@ -294,8 +298,8 @@ class Transaction(Snapshot, Protocol):
     async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
         """Note that no byte of the image is left, and forget its renditions and what its file was.
 
-        That is its name, its promised checksum, what it proved to be, and its look. Raises WrongState where bytes are
-        needed.
+        That is its name, its promised checksum, what it proved to be, and its look. So is its place, where nothing else
+        is at it. Raises WrongState where bytes are needed.
         """
         ...
 

@@ -1,9 +1,10 @@
 """Delete an image: nobody sees it from now on; its bytes are purged in the background."""
 
+from safelight.deeds.occasion import Occasion
+from safelight.deeds.remove import remove_image
 from safelight.domain.errors import ImageGone, WrongState
-from safelight.domain.events import Action, Delivery, Origin
+from safelight.domain.events import Origin
 from safelight.domain.image import FINAL, Image, State
-from safelight.domain.jobs import DeliveryId, PurgeImage, SendWebhook
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import Records
 from safelight.ports.signals import Signals
@@ -28,16 +29,9 @@ async def delete_image(
     while image.state is not State.DELETED:
         if spares_final and image.state in FINAL:
             raise WrongState(image_id=image.id, state=image.state)
-        now = clock.now()
         try:
             async with records.transaction() as tx:
-                await tx.move(image.id, was=image.state, now=State.DELETED)
-                await tx.audit(origin.event(Action.DELETED, at=now, image=image))
-                await tx.enqueue(PurgeImage(image.id))
-                if told:
-                    owed = Delivery.owed(DeliveryId(ids.new()), image.id, State.DELETED, at=now)
-                    await tx.add_delivery(owed)
-                    await tx.enqueue(SendWebhook(owed.id))
+                await remove_image(image, Occasion(origin, clock.now(), ids, told), tx)
         except WrongState:  # a worker moved it meanwhile
             async with records.reading() as snapshot:
                 image = await snapshot.image(image.id)

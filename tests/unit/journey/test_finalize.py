@@ -8,7 +8,7 @@ import pytest
 from safelight.domain import keys
 from safelight.domain.errors import SENTENCES, Reason, WrongState
 from safelight.domain.events import Action, WebhookEvent
-from safelight.domain.image import Ending, Image, Look, Rendition, State
+from safelight.domain.image import Attachment, Ending, Image, Look, Rendition, State
 from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
@@ -187,3 +187,67 @@ async def test_an_image_that_was_deleted_meanwhile_stays_deleted(stage: Any):
         await finalize(stage, image, Done(LOOK, original_kept=True))
 
     assert (await stage.stored(image.id)).state is State.DELETED
+
+
+async def portrait(stage: Any, number: int) -> Image:
+    """Return an image that a worker has, of a kind of which a record has one."""
+    image: Image = await stage.image_in(State.PROCESSING, number, kind="portrait")
+    return image
+
+
+async def test_a_ready_image_takes_the_place_of_the_one_before(stage: Any):
+    old, new = await stage.image_in(State.READY, 1, kind="portrait"), await portrait(stage, 2)
+
+    state = await finalize(stage, new, Done(LOOK, original_kept=True, one_per_record=True))
+
+    assert state is State.READY
+    assert [(await stage.stored(image.id)).state for image in (old, new)] == [State.DELETED, State.READY]
+    assert {(owed.event, owed.image_id) for owed in await stage.owed()} == {
+        (WebhookEvent.DELETED, old.id),
+        (WebhookEvent.READY, new.id),
+    }
+    assert PurgeImage(old.id) in stage.queued()
+    assert await stage.actions(old.id) == [Action.DELETED]
+    assert sorted(stage.signals.changed_images) == [old.id, new.id]
+
+
+async def test_an_image_that_is_ready_after_a_later_one_is_deleted_and_no_news(stage: Any):
+    late, newer = await portrait(stage, 1), await stage.image_in(State.READY, 2, kind="portrait")
+
+    state = await finalize(stage, late, Done(LOOK, original_kept=True, one_per_record=True))
+
+    (owed,) = await stage.owed()
+    assert state is State.DELETED
+    assert [(await stage.stored(image.id)).state for image in (late, newer)] == [State.DELETED, State.READY]
+    assert (owed.event, owed.image_id) == (WebhookEvent.DELETED, late.id)
+    assert await stage.actions(late.id) == [Action.READY, Action.DELETED]
+    assert stage.signals.changed_images == [late.id]
+
+
+@pytest.mark.parametrize("outcome", [Spoilt(Reason.DAMAGED), BROKEN])
+async def test_an_image_that_does_not_become_ready_takes_no_place(stage: Any, outcome: Outcome):
+    old, new = await stage.image_in(State.READY, 1, kind="portrait"), await portrait(stage, 2)
+
+    await finalize(stage, new, outcome)
+
+    assert (await stage.stored(old.id)).state is State.READY
+
+
+async def test_where_a_record_may_have_several_images_all_of_them_stay(stage: Any):
+    old, new = await stage.image_in(State.READY, 1), await stage.image_in(State.PROCESSING, 2)
+
+    await finalize(stage, new, Done(LOOK, original_kept=True))
+
+    assert [(await stage.stored(image.id)).state for image in (old, new)] == [State.READY] * 2
+
+
+async def test_an_image_that_was_attached_elsewhere_meanwhile_takes_the_place_there(stage: Any):
+    elsewhere = Attachment("user", "43")
+    here, new = await stage.image_in(State.READY, 1, kind="portrait"), await portrait(stage, 3)
+    there = await stage.image_in(State.READY, 2, kind="portrait", attached_to=elsewhere)
+    async with stage.records.transaction() as tx:
+        await tx.places.attach(new.id, elsewhere, position=1, at=stage.clock.advance(timedelta(seconds=1)))
+
+    await finalize(stage, new, Done(LOOK, original_kept=True, one_per_record=True))
+
+    assert [(await stage.stored(image.id)).state for image in (here, there)] == [State.READY, State.DELETED]

@@ -83,6 +83,15 @@ async def test_a_protected_image_has_nothing_under_public_and_keeps_no_original_
     assert all(key.startswith(f"private/{image.id}/page-") for key in kept)
 
 
+async def test_an_image_of_a_kind_of_which_a_record_has_one_takes_a_place_when_it_is_ready(stage: Any):
+    image = await uploaded(stage, kind="portrait")
+
+    _, outcome = await process(stage, image)
+
+    assert isinstance(outcome, Done)
+    assert outcome.one_per_record
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

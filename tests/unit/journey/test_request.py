@@ -1,5 +1,6 @@
 """Step 1: who may upload what, and what a client gets for asking."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from safelight.domain.errors import (
     DiskFull,
     EmptyFile,
     NotAllowed,
+    RecordFull,
     SafelightError,
     TooLarge,
     TypeNotAccepted,
@@ -146,3 +148,39 @@ async def test_a_file_name_is_for_showing_and_never_part_of_a_key(stage: Any):
 
     assert image.filename == "passwd.jpg"
     assert "passwd" not in upload.url
+
+
+POST = Attachment("post", "7")
+
+
+async def test_images_of_a_record_are_in_the_order_in_which_they_were_requested(stage: Any):
+    images = [(await request(stage, replace(WANTED, attach=POST)))[0] for _ in range(3)]
+
+    async with stage.records.reading() as snapshot:
+        assert list(await snapshot.attached(POST)) == images
+    assert [image.position for image in images] == [0, 1, 2]
+
+
+async def test_a_record_that_is_full_takes_no_request_and_nothing_is_kept_of_it(stage: Any):
+    wanted = replace(WANTED, kind="picture", attach=POST)
+
+    results = await asyncio.gather(*(request(stage, wanted) for _ in range(12)), return_exceptions=True)
+
+    async with stage.records.reading() as snapshot:
+        kept = await snapshot.page(ImageFilter(), after=None, limit=20)
+    assert sum(isinstance(result, RecordFull) for result in results) == 9
+    assert len(kept) == 3
+
+
+async def test_an_image_for_no_record_needs_no_room(stage: Any):
+    images = [(await request(stage, replace(WANTED, kind="picture")))[0] for _ in range(5)]
+
+    assert {(image.attached_to, image.position) for image in images} == {(None, 0)}
+
+
+async def test_any_number_may_be_on_their_way_where_one_will_stay(stage: Any):
+    wanted = replace(WANTED, kind="portrait", attach=POST)
+
+    images = [(await request(stage, wanted))[0] for _ in range(5)]
+
+    assert {image.state for image in images} == {State.REQUESTED}

@@ -1,5 +1,6 @@
 """Quotas and blocks: ports.owners.Owners on one connection."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from safelight.adapters.records.rows import owner_from
 from safelight.adapters.records.statements import Statements
 from safelight.adapters.records.tables import IS_OVER, image, in_state, owner
 from safelight.domain.errors import OwnerBlocked
-from safelight.domain.image import Image, State
+from safelight.domain.image import Image, ImageId, State
 from safelight.domain.owner import Owner, OwnerLimits, Usage, minute_of, refusal, released
 
 NOTHING = {"images": 0, "bytes": 0, "open_uploads": 0, "minute": 0, "requests": 0}
@@ -56,9 +57,9 @@ class SqlOwners:
         values = {"images": used.images, "bytes": used.bytes, "open_uploads": used.open_uploads}
         return owner_from((await self._run.execute(_change(owner_id).values(values).returning(owner))).one())
 
-    async def forget(self, owner_id: str) -> int:
-        """Take the owner's name off its images that are gone, and forget an owner of whom nothing else is left."""
-        gone = update(image).where(image.c.owner == owner_id, IS_OVER).values(NOT_NAMED)
+    async def forget(self, owner_id: str, image_ids: Collection[ImageId]) -> int:
+        """Take the owner's name off images that are over, and forget an owner of whom nothing else is left."""
+        gone = update(image).where(image.c.owner == owner_id, image.c.id.in_(image_ids), IS_OVER).values(NOT_NAMED)
         renamed = (await self._run.execute(gone)).rowcount
         unused = (owner.c.id == owner_id, owner.c.blocked_at.is_(None), owner.c.images == 0)
         await self._run.execute(delete(owner).where(*unused))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, exists, select, update
+from sqlalchemy import Select, bindparam, delete, exists, select, update
 
 from safelight.adapters.records.rows import image_from
 from safelight.adapters.records.statements import Statements
@@ -61,8 +61,9 @@ class SqlPlaces:
     async def arrange(self, image_ids: Sequence[ImageId]) -> None:
         """Give images the positions 0, 1, 2 and so on, in this order."""
         if image_ids:
-            order = case({image_id: number for number, image_id in enumerate(image_ids)}, value=image.c.id)
-            await self._run.execute(update(image).where(image.c.id.in_(image_ids)).values(position=order))
+            arranged = update(image).where(image.c.id == bindparam("arranged")).values(position=bindparam("number"))
+            numbered = [{"arranged": image_id, "number": number} for number, image_id in enumerate(image_ids)]
+            await self._run.execute(arranged, numbered)
 
 
 def attached_at(target: Attachment, kind: str | None = None) -> Select[*tuple[Any, ...]]:

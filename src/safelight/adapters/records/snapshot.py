@@ -188,6 +188,11 @@ class SqlSnapshot:
         query = select(audit_event).where(*_audit_conditions(which)).order_by(audit_event.c.id.desc()).limit(limit)
         return [(row.id, audit_from(row)) for row in reversed(await self._all(query))]
 
+    async def audit_count(self, which: AuditFilter) -> int:
+        """Return how many such events there are."""
+        query = select(func.count()).select_from(audit_event).where(*_audit_conditions(which))
+        return int((await self._run.execute(query)).scalar_one())
+
     async def counts(self) -> Mapping[State, int]:
         """Return how many images there are in each state."""
         rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))

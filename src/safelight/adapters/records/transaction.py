@@ -183,7 +183,13 @@ class SqlTransaction(SqlSnapshot):
         await self._note(image_id, *as_known, values=over)
 
     async def note_purged(self, image_id: ImageId, *, at: datetime) -> None:
-        """Note that no byte is left; forget what the file was. Raises WrongState where bytes are needed."""
+        """Note that no byte is left; forget what the file was. Raises WrongState where bytes are needed.
+
+        The place comes first, as whoever attaches an image takes the two.
+        """
+        known = await self.image(image_id)
+        if known.attached_to is not None:
+            await self._places.forget(known.attached_to)
         values = {"purged_at": at, "next_attempt_at": None} | NOTHING_OF_ITS_FILE
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
         await self._run.execute(delete(rendition).where(rendition.c.image_id == image_id))

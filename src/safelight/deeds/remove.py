@@ -1,0 +1,42 @@
+"""Remove images: nobody sees them from now on; their bytes are purged in the background."""
+
+from collections.abc import Iterable, Sequence
+
+from safelight.deeds.occasion import Occasion, owe_news
+from safelight.domain.errors import WrongState
+from safelight.domain.events import Action
+from safelight.domain.image import HOLDING, Image, State
+from safelight.domain.jobs import PurgeImage
+from safelight.ports.records import Transaction
+
+AT_ONCE = 50
+"""Images deleted in one transaction: some 50 ms, in which nobody else writes."""
+
+
+async def remove_image(image: Image, occasion: Occasion, tx: Transaction, *, result: str = "ok") -> None:
+    """Move an image from the state that it is known in to `deleted`. Raises WrongState where it is in another.
+
+    `result` is what the audit log says of it.
+    """
+    await tx.move(image.id, was=image.state, now=State.DELETED)
+    await tx.audit(occasion.origin.event(Action.DELETED, at=occasion.at, image=image, result=result))
+    await tx.enqueue(PurgeImage(image.id))
+    await owe_news(image.id, State.DELETED, occasion, tx)
+
+
+async def remove_images(
+    images: Iterable[Image], occasion: Occasion, tx: Transaction, *, result: str = "ok"
+) -> Sequence[Image]:
+    """Remove those of the images that are not over, whatever state they are in by now, and return them."""
+    removed = []
+    for known in images:
+        image = known
+        while image.state in HOLDING:
+            try:
+                await remove_image(image, occasion, tx, result=result)
+            except WrongState:  # a worker moved it meanwhile
+                image = await tx.image(image.id)
+            else:
+                removed.append(image)
+                break
+    return removed

@@ -1,0 +1,167 @@
+"""The application's records, and which images they have."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from litestar import delete, get, put
+from litestar.params import PathParameter
+
+from safelight.deeds.place import when_attached
+from safelight.deeds.remove import AT_ONCE
+from safelight.domain import errors
+from safelight.domain.errors import NotAllowed, NotAuthenticated, RequestInvalid
+from safelight.domain.events import Action
+from safelight.domain.image import Attachment, Image, ImageId, State
+from safelight.domain.kind import Kinds
+from safelight.domain.report import ImageReport
+from safelight.domain.who import Scope
+from safelight.http.audit import ACTION
+from safelight.http.auth import ApiParts, ApiRequest, caller_of
+from safelight.http.openapi import BODY, BODY_SHAPE, problems
+from safelight.http.parts import Parts
+from safelight.http.paths import RecordId, RecordType, record_in
+from safelight.http.reports import report_of
+from safelight.http.wire import AttachedOut, PlacedIn, RemovedOut, parse
+from safelight.journey.attach import Wanted, attach_image
+from safelight.journey.check import Standing
+from safelight.upkeep.delete_record import delete_record
+
+KindName = Annotated[str, PathParameter(description="Name of the kind")]
+
+
+@put(
+    "/v1/records/{record_type:str}/{record_id:str}/{kind:str}",
+    tags=["Associate"],
+    summary="Attach an image to a record, or give it another position",
+    response_description="What is there now",
+    opt={BODY_SHAPE: PlacedIn, ACTION: Action.ATTACHED},
+    responses=problems(
+        *BODY,
+        NotAuthenticated,
+        NotAllowed,
+        errors.UnknownKind,
+        errors.ImageNotFound,
+        errors.KindDiffers,
+        errors.RecordFull,
+        errors.WrongState,
+    ),
+)
+async def attach(
+    record_type: RecordType, record_id: RecordId, kind: KindName, request: ApiRequest, parts: ApiParts
+) -> AttachedOut:
+    """Attach it from wherever it was attached before. Without a `position` a new one is last, and others stay.
+
+    Where a record has one image of this kind, a ready one takes the place of the one before, which is deleted at once;
+    one that is on its way does so when it is ready. The image that was attached last stays.
+    """
+    target = record_in(record_type, record_id)
+    caller = await caller_of(request, parts)
+    caller.needs(Scope.UPLOAD, "attach images")
+    data = parse(await request.body(), PlacedIn)
+    with parts.metrics.step("attach"):
+        await attach_image(
+            ImageId(data.image_id),
+            Wanted(target, parts.kinds[kind], data.position),
+            caller.origin,
+            records=parts.records,
+            signals=parts.signals,
+            clock=parts.clock,
+            ids=parts.ids,
+            told=parts.told,
+        )
+    return await _attached(target, kind, parts)
+
+
+@get(
+    "/v1/records/{record_type:str}/{record_id:str}/{kind:str}",
+    tags=["Associate"],
+    summary="See the images of one kind at a record",
+    response_description="What is there, in order",
+    opt={ACTION: Action.RECORD_READ},
+    responses=problems(NotAuthenticated, NotAllowed, errors.UnknownKind, RequestInvalid),
+)
+async def place(
+    record_type: RecordType, record_id: RecordId, kind: KindName, request: ApiRequest, parts: ApiParts
+) -> AttachedOut:
+    """Return the images that are ready, and those that are not. Where a record has one, `images` has at most one."""
+    target = record_in(record_type, record_id)
+    await _see_that_it_may_read(request, parts)
+    return await _attached(target, parts.kinds[kind].name, parts)
+
+
+@get(
+    "/v1/records/{record_type:str}/{record_id:str}",
+    tags=["Associate"],
+    summary="See all images at a record",
+    response_description="What is there, by kind and in order",
+    opt={ACTION: Action.RECORD_READ},
+    responses=problems(NotAuthenticated, NotAllowed, RequestInvalid),
+)
+async def record(record_type: RecordType, record_id: RecordId, request: ApiRequest, parts: ApiParts) -> AttachedOut:
+    """Return the images of every kind that are ready, and those that are not."""
+    target = record_in(record_type, record_id)
+    await _see_that_it_may_read(request, parts)
+    return await _attached(target, None, parts)
+
+
+@delete(
+    "/v1/records/{record_type:str}/{record_id:str}",
+    status_code=200,
+    tags=["Associate"],
+    summary="Delete all images at a record",
+    response_description="What was deleted",
+    opt={ACTION: Action.RECORD_DELETED},
+    responses=problems(NotAuthenticated, NotAllowed, RequestInvalid),
+)
+async def remove_record(
+    record_type: RecordType, record_id: RecordId, request: ApiRequest, parts: ApiParts
+) -> RemovedOut:
+    """Hide them at once, of every kind, ready or on their way, and purge their bytes in the background.
+
+    For a record that the application deletes. Saying it again deletes what has come since.
+    """
+    target = record_in(record_type, record_id)
+    caller = await caller_of(request, parts)
+    caller.needs(Scope.MANAGE, "delete what is attached to records")
+    with parts.metrics.step("delete_record"):
+        removed = await delete_record(
+            target,
+            caller.origin,
+            records=parts.records,
+            signals=parts.signals,
+            clock=parts.clock,
+            ids=parts.ids,
+            told=parts.told,
+            batch=AT_ONCE,
+        )
+    return RemovedOut(removed.images, removed.bytes)
+
+
+async def _see_that_it_may_read(request: ApiRequest, parts: Parts) -> None:
+    caller = await caller_of(request, parts)
+    caller.needs(Scope.READ, "see the images of records")
+
+
+async def _attached(target: Attachment, kind: str | None, parts: Parts) -> AttachedOut:
+    async with parts.records.reading() as snapshot:
+        there = await snapshot.attached(target, kind)
+        renditions = await snapshot.renditions_of([image.id for image in there])
+    images, pending = shown_and_pending(there, parts.kinds)
+
+    def reports(some: Sequence[Image]) -> Sequence[ImageReport]:
+        return [report_of(Standing(image, renditions.get(image.id, ())), parts) for image in some]
+
+    return AttachedOut(reports(images), reports(pending))
+
+
+def shown_and_pending(there: Sequence[Image], kinds: Kinds) -> tuple[Sequence[Image], Sequence[Image]]:
+    """Tell the images that are ready from those that are not.
+
+    Of a kind of which a record has one, only that which was attached last is shown: there may be more of the time
+    before the kind was declared so.
+    """
+    ready = [image for image in there if image.state is State.READY]
+    last = {image.kind: image.id for image in sorted(ready, key=when_attached)}
+    alone = {name for name in last if name in kinds and kinds[name].one_per_record}
+    shown = [image for image in ready if image.kind not in alone or last[image.kind] == image.id]
+    return shown, [image for image in there if image.state is not State.READY]
