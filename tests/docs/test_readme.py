@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 KINDS_FILE = "# images.py"
+WEBHOOK_SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVz"
+"""Signs what is asked by kinds with rules=Webhook(...)."""
 EXAMPLE_ADDRESS = re.compile(r"https?://(?:127\.0\.0\.1:8080|localhost:8080|images\.example)")
 EXAMPLE_KEY = re.compile(r"sl_\.\.\.")
 PHOTO_NAMES = re.compile(r"""["']([\w-]+\.(?:jpe?g|png|webp|heic))["']""")
@@ -49,7 +51,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     kinds = folder / "images.py"
     examples = "from safelight.apps.kinds import EXAMPLES\nglobals().update(EXAMPLES)\n"
     kinds.write_text(examples + "\n".join(block.parsed for block in KINDS))
-    with Server(folder / "data", {"kinds": str(kinds), "min_free_bytes": "0"}) as server:
+    settings = {"kinds": str(kinds), "min_free_bytes": "0", "webhook_secret": WEBHOOK_SECRET}
+    with Server(folder / "data", settings) as server:
         yield server
 
 
