@@ -56,10 +56,12 @@ class BufferedAudit:
             await task
 
     async def _write_on(self, records: Records, every: timedelta, ended: asyncio.Event) -> None:
-        while not ended.is_set():
+        is_last = False
+        while not is_last:
             with suppress(TimeoutError):
                 async with asyncio.timeout(every.total_seconds()):
                     await ended.wait()
+            is_last = ended.is_set()
             await self._write(records)
 
     async def _write(self, records: Records) -> None:

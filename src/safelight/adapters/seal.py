@@ -6,6 +6,7 @@ keyring open, so that keys can be rotated. Caller, key and digest of the questio
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -36,13 +37,12 @@ class KeyringSeal:
     def open(self, sealed: bytes, question: Question) -> bytes | None:
         """Return the answer; None where it was not sealed for this question, or its key was retired."""
         key_id, _, rest = sealed.partition(b".")
-        secret = self._current().keys.get(key_id.decode())
-        if secret is None:
+        secret = self._current().keys.get(key_id.decode("latin-1"))
+        if secret is None or len(rest) < NONCE_BYTES:
             return None
-        try:
+        with suppress(InvalidTag):
             return _cipher(secret).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _bound_to(question))
-        except InvalidTag:
-            return None
+        return None
 
 
 def _cipher(secret: bytes) -> AESGCM:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
@@ -17,7 +18,17 @@ from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
 from safelight.domain.wish import Wish
 from safelight.http.audit import ACTION, note_view
-from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, find_image, origin_of, reach_image
+from safelight.http.auth import (
+    BY_TOKEN,
+    ApiParts,
+    ApiRequest,
+    PathId,
+    ReadToken,
+    caller_of,
+    find_image,
+    origin_of,
+    reach_image,
+)
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
@@ -144,7 +155,8 @@ async def show(
         soon = {"retry-after": str(RENDERING_RETRY_S), "cache-control": "no-store"}
         return Response(None, status_code=202, headers=soon)
     if not image.public:
-        note_view(origin_of(request), image, variant, parts)
+        origin = origin_of(request) if token is None else replace(origin_of(request), by=BY_TOKEN)
+        note_view(origin, image, variant, parts)
     headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
     headers |= {"referrer-policy": "no-referrer"} | (headers_of(left) if left else {})
     return Response(None, status_code=302, headers=headers)

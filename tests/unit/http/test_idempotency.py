@@ -1,16 +1,26 @@
 """A POST that comes again with its Idempotency-Key is answered as the first time, and does nothing more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
+from safelight.adapters.seal import KeyringSeal
 from safelight.domain import api_keys
+from safelight.domain.errors import StorageFailed
+from safelight.domain.image import State
+from safelight.domain.tokens import Keyring, Purpose
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
 from safelight.http.api import ROUTES
+from safelight.http.idempotency import CLAIM_LASTS
+from safelight.http.parts import Parts
 from safelight.ports.records import ImageFilter
 
 Answer = httpx.Response
@@ -18,9 +28,41 @@ Post = Callable[..., Awaitable[Answer]]
 
 SECRET = "s" * 32
 AVATAR = {"kind": "avatar", "filename": "me.jpg", "size": 19, "content_type": "image/jpeg"}
-PAST_ALL = timedelta(days=1, seconds=1)
+OLD = Keyring({"a": b"a" * 32}, "a")
+BOTH = Keyring(OLD.keys | {"b": b"b" * 32}, "b")
+NEW = Keyring({"b": b"b" * 32}, "b")
 
 POSTS = [cast("str", path) for route in ROUTES for path in route.paths if "POST" in route.http_methods]
+
+
+@dataclass
+class Rings:
+    """A keyring that can be changed, and that cannot be read while it is `broken`."""
+
+    ring: Keyring = OLD
+    broken: bool = False
+
+    def current(self) -> Keyring:
+        if self.broken:
+            raise StorageFailed("no more room")
+        return self.ring
+
+
+@pytest.fixture
+def rings() -> Rings:
+    return Rings()
+
+
+@pytest.fixture
+def parts(parts: Parts, rings: Rings) -> Parts:
+    return replace(parts, seal=KeyringSeal(rings.current))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """The file in which the records are."""
+    with closing(sqlite3.connect(tmp_path / "records.db", isolation_level=None)) as database:
+        yield database
 
 
 @pytest.fixture
@@ -104,3 +146,203 @@ async def test_of_fifty_at_once_one_acts(stage: Any, post: Post) -> None:
     others = [answer for answer in answers if answer not in created]
     assert {code(answer) for answer in others} <= {(409, "idempotency_in_progress")}
     assert {answer.headers["retry-after"] for answer in others} <= {"1"}
+
+
+async def test_a_call_that_is_being_answered_is_not_made_again(
+    stage: Any, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call waits for room on the disk to be looked at, until the second was refused."""
+    looked, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def free_bytes() -> int | None:
+        looked.set()
+        await may_go_on.wait()
+        return None
+
+    monkeypatch.setattr(stage.objects, "free_bytes", free_bytes)
+    first = asyncio.create_task(post("/v1/images", AVATAR))
+    await looked.wait()
+    second = await post("/v1/images", AVATAR)
+    may_go_on.set()
+
+    assert code(second) == (409, "idempotency_in_progress")
+    assert second.json()["retryable"]
+    assert second.headers["retry-after"] == "1"
+    assert (await first).status_code == 201
+    assert (await post("/v1/images", AVATAR)).content == (await first).content
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/images", AVATAR | {"size": 20}),
+        ("/v1/images?x=1", AVATAR),
+        (f"/v1/images/{'f' * 32}/confirm", AVATAR),
+    ],
+)
+async def test_a_key_is_good_for_one_request(stage: Any, post: Post, path: str, body: Any) -> None:
+    await post("/v1/images", AVATAR)
+
+    refused = await post(path, body)
+
+    assert code(refused) == (409, "idempotency_key_reused")
+    assert await images(stage) == 1
+
+
+async def test_tokens_in_the_query_do_not_count(post: Post) -> None:
+    first = await post("/v1/images?read_token=one&x=1", AVATAR)
+    again = await post("/v1/images?x=1&read_token=another", AVATAR)
+
+    assert again.content == first.content
+
+
+async def test_the_same_key_of_another_caller_is_another(stage: Any, post: Post) -> None:
+    other = await add_key(stage, ApiKeyId("b" * 32))
+
+    first = await post("/v1/images", AVATAR)
+    second = await post("/v1/images", AVATAR, credential=other)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] != second.json()["id"]
+
+
+async def test_what_a_write_token_was_answered_is_nothing_for_a_read_token(stage: Any, post: Post) -> None:
+    image = await stage.image_in(State.REQUESTED)
+    path = f"/v1/images/{image.id}/upload"
+    write, read = (stage.tokens.image_token(purpose, image.id, 0) for purpose in (Purpose.WRITE, Purpose.READ))
+
+    first = await post(path, {}, credential=write)
+    again = await post(path, {}, credential=write)
+    other = await post(path, {}, credential=read)
+
+    assert (first.status_code, again.content) == (200, first.content)
+    assert code(other) == (403, "token_invalid")
+
+
+async def test_a_token_that_is_forged_or_revoked_is_answered_nothing_from_before(stage: Any, post: Post) -> None:
+    image = await stage.image_in(State.REQUESTED)
+    path = f"/v1/images/{image.id}/upload"
+    write = stage.tokens.image_token(Purpose.WRITE, image.id, 0)
+    await post(path, {}, credential=write)
+
+    forged = await post(path, {}, credential=write[:-2] + ("AA" if write[-2:] != "AA" else "BB"))
+    async with stage.records.transaction() as tx:
+        await tx.revoke_tokens(image.id)
+    revoked = await post(path, {}, credential=write)
+
+    assert code(forged) == code(revoked) == (403, "token_invalid")
+
+
+async def test_a_key_without_a_caller_is_refused_by_the_route(
+    call: httpx.AsyncClient, database: sqlite3.Connection
+) -> None:
+    refused = await call.post("/v1/images", json=AVATAR, headers={"idempotency-key": "key-1"})
+
+    assert code(refused) == (401, "not_authenticated")
+    assert database.execute("SELECT * FROM answer").fetchall() == []
+
+
+async def test_a_refusal_is_not_kept(stage: Any, post: Post) -> None:
+    """What stood in the way may be gone by the next try, which has the same key."""
+    image = await stage.image_in(State.REQUESTED)
+    path = f"/v1/images/{image.id}/confirm"
+
+    refused = await post(path)
+    stage.upload(image)
+    confirmed = await post(path)
+
+    assert code(refused) == (409, "nothing_uploaded")
+    assert confirmed.status_code == 202
+
+
+async def test_neither_is_a_failure_of_ours(stage: Any, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken() -> int | None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.objects, "free_bytes", broken)
+        failed = await post("/v1/images", AVATAR)
+    again = await post("/v1/images", AVATAR)
+
+    assert code(failed) == (500, "internal_error")
+    assert again.status_code == 201
+
+
+async def test_a_claim_that_nobody_answers_runs_out(stage: Any, post: Post, database: sqlite3.Connection) -> None:
+    """Its process was killed. Until the claim ends nobody can know that."""
+    await post("/v1/images", AVATAR)
+    database.execute("UPDATE answer SET sealed = NULL")
+
+    before = await post("/v1/images", AVATAR)
+    stage.clock.advance(CLAIM_LASTS)
+    after = await post("/v1/images", AVATAR)
+
+    assert code(before) == (409, "idempotency_in_progress")
+    assert after.status_code == 201
+
+
+async def test_an_answer_is_kept_for_as_long_as_the_setting_says(stage: Any, post: Post) -> None:
+    first = await post("/v1/images", AVATAR)
+    stage.clock.advance(timedelta(days=1))
+    later = await post("/v1/images", AVATAR)
+
+    assert later.status_code == 201
+    assert later.json()["id"] != first.json()["id"]
+
+
+@pytest.mark.parametrize("key", ["", "a b", "\x7f", "k" * 256])
+async def test_a_key_has_1_to_255_visible_characters(stage: Any, call: httpx.AsyncClient, key: str) -> None:
+    headers = {"idempotency-key": key, "authorization": f"Bearer {await add_key(stage, ApiKeyId('b' * 32))}"}
+
+    refused = await call.post("/v1/images", json=AVATAR, headers=headers)
+
+    assert code(refused) == (422, "request_invalid")
+    assert await images(stage) == 0
+
+
+async def test_two_keys_are_refused(stage: Any, call: httpx.AsyncClient) -> None:
+    shown = ("authorization", f"Bearer {await add_key(stage, ApiKeyId('b' * 32))}")
+
+    refused = await call.post(
+        "/v1/images", json=AVATAR, headers=[shown, ("idempotency-key", "a"), ("idempotency-key", "a")]
+    )
+
+    assert code(refused) == (422, "request_invalid")
+
+
+async def test_a_key_on_other_methods_means_nothing(call: httpx.AsyncClient) -> None:
+    assert (await call.get("/v1/kinds", headers={"idempotency-key": "not valid"})).status_code == 200
+
+
+async def test_no_secret_of_an_answer_lies_in_the_database(post: Post, database: sqlite3.Connection) -> None:
+    requested = (await post("/v1/images", AVATAR)).json()
+
+    ((sealed,),) = database.execute("SELECT sealed FROM answer").fetchall()
+    for secret in (requested["write_token"], requested["read_token"], requested["upload"]["url"], requested["id"]):
+        assert secret.encode() not in sealed
+
+
+async def test_an_answer_outlives_the_rotation_of_its_key_and_not_its_end(stage: Any, post: Post, rings: Rings) -> None:
+    """To act again would be worse than to say that nothing is known."""
+    first = await post("/v1/images", AVATAR)
+
+    rings.ring = BOTH
+    rotated = await post("/v1/images", AVATAR)
+    rings.ring = NEW
+    retired = await post("/v1/images", AVATAR)
+
+    assert rotated.content == first.content
+    assert code(retired) == (409, "idempotency_key_reused")
+    assert await images(stage) == 1
+
+
+async def test_what_was_done_is_answered_though_it_cannot_be_kept(stage: Any, post: Post, rings: Rings) -> None:
+    """The caller has an image all the same, and must hear of it. Another try is told to wait, until the claim ends."""
+    rings.broken = True
+
+    answer = await post("/v1/images", AVATAR)
+    again = await post("/v1/images", AVATAR)
+
+    assert answer.status_code == 201
+    assert code(again) == (409, "idempotency_in_progress")
+    assert await images(stage) == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from safelight.domain.answer import Question
 from safelight.domain.errors import ImageNotFound
 from safelight.domain.events import Delivery
 from safelight.domain.image import Image, State
@@ -91,3 +92,17 @@ async def test_the_audit_log_is_kept_for_its_own_time(stage: Any):
 
     assert len(kept) == 3
     assert await stage.actions(image.id) == []
+
+
+async def test_answers_that_have_ended_are_forgotten(stage: Any):
+    question = Question("user:42", "key-1", "d" * 64)
+    now = stage.clock.now()
+    async with stage.records.transaction() as tx:
+        await tx.answers.claim(question, now=now, until=now + A_MOMENT, expires_at=now + MONTH)
+        await tx.answers.keep(question, claimed_until=now + A_MOMENT, sealed=b"sealed")
+
+    stage.clock.advance(MONTH + A_MOMENT)
+    await forget(stage)
+
+    async with stage.records.transaction() as tx:
+        assert await tx.answers.forget(stage.clock.now(), limit=10) == 0

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from safelight.domain.errors import WrongState
+from safelight.domain.events import Action
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import ReprocessImage
 from safelight.ports.records import Changes
@@ -32,6 +33,16 @@ async def test_it_is_noted_and_queued(stage: Any):
     stored = await stage.stored(image.id)
     assert (stored.reprocess_wanted_at, stored.revision) == (stage.clock.now(), image.revision)
     assert stage.queued() == [ReprocessImage(image.id)]
+
+
+async def test_whoever_asked_for_it_is_noted(stage: Any):
+    image = await ready(stage)
+
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
+
+    async with stage.records.reading() as snapshot:
+        (noted,) = await snapshot.audit_of(image.id)
+    assert (noted.action, noted.actor, noted.result) == (Action.REPROCESSED, stage.origin.name, "asked")
 
 
 async def test_without_the_original_it_cannot_be(stage: Any):

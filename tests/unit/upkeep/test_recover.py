@@ -3,10 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+from safelight.domain.answer import Question
 from safelight.domain.events import WebhookEvent
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import ProcessImage
-from safelight.upkeep.recover import recover_images
+from safelight.upkeep.recover import recover_images, release_claims
+
+HOUR = timedelta(hours=1)
 
 
 async def recover(stage: Any, *, limit: int = 10) -> int:
@@ -61,3 +64,16 @@ async def test_no_other_image_is_touched(stage: Any):
 
     assert recovered == 0
     assert [await stage.stored(image.id) for image in others] == others
+
+
+async def test_calls_that_a_killed_process_was_answering_may_be_made_again(stage: Any):
+    question = Question("user:42", "key-1", "d" * 64)
+    times = {"now": stage.clock.now(), "until": stage.clock.now() + HOUR, "expires_at": stage.clock.now() + HOUR}
+    async with stage.records.transaction() as tx:
+        await tx.answers.claim(question, **times)
+
+    released = await release_claims(stage.records)
+
+    async with stage.records.transaction() as tx:
+        assert await tx.answers.claim(question, **times) is None
+    assert released == 1

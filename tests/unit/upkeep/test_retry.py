@@ -21,6 +21,16 @@ async def test_a_failed_image_is_uploaded_again_and_queued(stage: Any):
     assert await stage.actions(image.id) == [Action.REPROCESSED]
 
 
+async def test_whoever_asked_for_it_is_noted(stage: Any):
+    image = await stage.image_in(State.FAILED)
+
+    await retry_image(image.id, stage.origin, records=stage.records, signals=stage.signals, clock=stage.clock)
+
+    async with stage.records.reading() as snapshot:
+        (noted,) = await snapshot.audit_of(image.id)
+    assert (noted.actor, noted.address, noted.owner) == (stage.origin.name, "192.0.2.1", image.owner)
+
+
 @pytest.mark.parametrize("state", sorted(set(State) - {State.FAILED}))
 async def test_any_other_image_stays_as_it_is(stage: Any, state: State):
     image = await stage.image_in(state)
