@@ -11,6 +11,7 @@ from safelight.testing.contracts.records import RecordsContract
 from safelight.testing.contracts.records_answers import RecordsAnswersContract
 from safelight.testing.contracts.records_audit import RecordsAuditContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
+from safelight.testing.contracts.records_owners import RecordsOwnersContract
 from safelight.testing.contracts.records_places import RecordsPlacesContract
 from safelight.testing.contracts.records_reading import RecordsReadingContract
 from safelight.testing.contracts.records_sides import RecordsSidesContract
@@ -20,6 +21,7 @@ from safelight.testing.fakes import RecordingJobs
 class TestSqlite(
     RecordsContract,
     RecordsNotesContract,
+    RecordsOwnersContract,
     RecordsPlacesContract,
     RecordsReadingContract,
     RecordsAnswersContract,

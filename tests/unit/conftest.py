@@ -21,6 +21,7 @@ from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.jobs import Job
 from safelight.domain.kind import Kind, Kinds
+from safelight.domain.owner import OwnerLimits
 from safelight.domain.retry import Backoff
 from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
@@ -47,6 +48,7 @@ from safelight.testing.memory_store import MemoryObjectStore
 APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
 RING = Keyring({"a": b"a" * 32}, "a")
 FILE = b"the bytes of a file"
+OWNER_LIMITS = OwnerLimits(requests_per_minute=100, open_uploads=100, images=100, bytes=1_000_000_000)
 
 
 @dataclass
@@ -100,6 +102,16 @@ class Stage:
         """Return the keys of all objects."""
         return {stored.key async for stored in self.objects.list("")}
 
+    async def block(self, image: Image) -> None:
+        """Block the image's owner."""
+        async with self.records.transaction() as tx:
+            await tx.owners.block(image.owner or "", at=self.clock.now())
+
+    async def unblock(self, image: Image) -> None:
+        """End that block."""
+        async with self.records.transaction() as tx:
+            await tx.owners.unblock(image.owner or "")
+
     def upload(self, image: Image, *, attempt: int = 1, content: bytes = FILE) -> None:
         """Let the bytes of an upload be there."""
         self.objects.keep(keys.incoming_of(image, attempt), content)
@@ -148,7 +160,7 @@ def parts(stage: Stage) -> Parts:
     """What the API is made from, over the stage."""
     metrics = PrometheusMetrics()
     return Parts(
-        rules=Rules(stage.kinds, stage.policy, timedelta(minutes=15), min_free_bytes=0),
+        rules=Rules(stage.kinds, stage.policy, timedelta(minutes=15), min_free_bytes=0, owner_limits=OWNER_LIMITS),
         limits=Limits(
             max_upload_attempts=20,
             max_body_bytes=64_000,

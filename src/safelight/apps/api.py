@@ -3,6 +3,7 @@
 from litestar import Litestar
 
 from safelight import __version__
+from safelight.apps.owners import limits_of
 from safelight.apps.wiring import World
 from safelight.http.api import ROUTES, api
 from safelight.http.openapi import openapi_document, openapi_schema
@@ -17,7 +18,7 @@ def api_app(world: World, *, policy: Policy, identities: Identities | None) -> L
     """Return the API. Without `identities` no JWTs are taken."""
     settings = world.settings
     parts = Parts(
-        rules=Rules(world.kinds, policy, settings.upload_ttl, settings.min_free_bytes),
+        rules=Rules(world.kinds, policy, settings.upload_ttl, settings.min_free_bytes, limits_of(settings)),
         limits=Limits(
             max_upload_attempts=settings.max_upload_attempts,
             max_body_bytes=settings.max_body_bytes,

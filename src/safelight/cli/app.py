@@ -18,6 +18,9 @@ class Commands(LazyGroup):
         "keys": Lazy(
             "Make, list, rotate and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"
         ),
+        "owners": Lazy(
+            "See what owners use, block and unblock them, whether the server runs or not.", "safelight.cli.owners:app"
+        ),
         "signing-keys": Lazy(
             "List, rotate and retire the keys that sign tokens and URLs.", "safelight.cli.signing_keys:app"
         ),

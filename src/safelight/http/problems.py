@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
 
 from safelight.domain import errors
 from safelight.domain.errors import SafelightError
@@ -97,6 +98,7 @@ def problem(error: Exception, *, request_id: str | None) -> Problem:
         code=error.code,
         retryable=error.retryable,
         headers=_headers_of(error),
+        members=_members_of(error),
         request_id=request_id,
     )
 
@@ -108,11 +110,15 @@ def http_problem(
     code: str | None = None,
     retryable: bool = False,
     headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
     request_id: str | None = None,
 ) -> Problem:
-    """Return the answer to what HTTP itself knows as an error, such as 404 or 405. The code follows from the status."""
+    """Return the answer to what HTTP itself knows as an error, such as 404 or 405. The code follows from the status.
+
+    `members` stand in the document beside those that every problem has (RFC 9457, 3.2).
+    """
     code = code or HTTPStatus(status).phrase.lower().replace(" ", "_")
-    document = {
+    document = dict(members or {}) | {
         "type": TYPE + code,
         "title": code.replace("_", " ").capitalize(),
         "status": status,
@@ -129,6 +135,11 @@ def http_problem(
 def wrong_method(allowed: str, *, request_id: str | None) -> Problem:
     """Return the answer to a method other than those `allowed`, which are separated by commas."""
     return http_problem(405, detail=f"Use one of: {allowed}.", headers={"allow": allowed}, request_id=request_id)
+
+
+def _members_of(error: SafelightError) -> dict[str, Any]:
+    """Return the facts of a refusal, for programs: its text tells them to people. Those of other errors stay inside."""
+    return {fact.name: getattr(error, fact.name) for fact in fields(error)} if isinstance(error, errors.Refused) else {}
 
 
 def _headers_of(error: SafelightError) -> dict[str, str]:

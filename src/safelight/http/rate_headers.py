@@ -4,6 +4,9 @@ RateLimit-Policy: "address";q=600;w=60      600 calls in 60 seconds
 RateLimit: "address";r=0;t=17               none is left; in 17 seconds there is more
 """
 
+from datetime import datetime
+
+from safelight.domain.owner import REQUESTS_POLICY, WINDOW, Owner, OwnerLimits, seconds_left
 from safelight.ports.rate_limiter import WINDOW_SECONDS, Remaining
 
 
@@ -24,4 +27,15 @@ def headers_of(remaining: Remaining) -> dict[str, str]:
         window_seconds=WINDOW_SECONDS,
         left=remaining.calls,
         reset=remaining.reset,
+    )
+
+
+def headers_of_owner(owner: Owner, limits: OwnerLimits, *, now: datetime) -> dict[str, str]:
+    """Return both fields for a REQUEST that was counted to its owner."""
+    return rate_headers(
+        REQUESTS_POLICY,
+        allowed=limits.requests_per_minute,
+        window_seconds=int(WINDOW.total_seconds()),
+        left=limits.requests_per_minute - owner.requests,
+        reset=seconds_left(now),
     )

@@ -13,6 +13,7 @@ from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.parts import Parts
+from safelight.http.rate_headers import headers_of_owner
 from safelight.http.reports import report_response
 from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn, parse
 from safelight.journey.check import check_image
@@ -42,6 +43,10 @@ SECRET = {"cache-control": "no-store"}
         errors.TypeNotAccepted,
         errors.UnsupportedTransport,
         errors.DiskFull,
+        errors.OwnerBlocked,
+        errors.TooManyRequests,
+        errors.TooManyOpenUploads,
+        errors.QuotaExceeded,
     ),
 )
 async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut]:
@@ -51,7 +56,7 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
         raise NotAuthenticated
     data = parse(await request.body(), UploadRequestIn)
     with parts.metrics.step("request"):
-        image, upload = await request_upload(
+        made = await request_upload(
             data.parsed(),
             caller.acting_for(data.owner),
             rules=parts.rules,
@@ -61,15 +66,19 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
             clock=parts.clock,
             ids=parts.ids,
         )
+    image = made.image
     requested = RequestedOut(
         id=image.id,
         status=image.state,
         write_token=parts.tokens.image_token(Purpose.WRITE, image.id, image.token_generation),
         read_token=parts.tokens.image_token(Purpose.READ, image.id, image.token_generation),
         expires_at=image.expires_at,
-        upload=UploadOut.of(upload),
+        upload=UploadOut.of(made.upload),
     )
-    return Response(requested, status_code=201, headers=SECRET | {"location": parts.links.image(image.id)})
+    headers = SECRET | {"location": parts.links.image(image.id)}
+    if made.owner is not None:
+        headers |= headers_of_owner(made.owner, parts.rules.owner_limits, now=image.created_at)
+    return Response(requested, status_code=201, headers=headers)
 
 
 @post(
@@ -80,7 +89,13 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
     response_description="A further permission to upload",
     opt={BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
     responses=problems(
-        *BODY, *REACHING, errors.ImageGone, errors.WrongState, errors.TooManyAttempts, errors.UnsupportedTransport
+        *BODY,
+        *REACHING,
+        errors.OwnerBlocked,
+        errors.ImageGone,
+        errors.WrongState,
+        errors.TooManyAttempts,
+        errors.UnsupportedTransport,
     ),
 )
 async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ResignedOut]:
@@ -109,7 +124,7 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     summary="Say that the bytes are there",
     response_description="The image is on its way",
     opt={ACTION: Action.CONFIRMED},
-    responses=problems(*REACHING, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
+    responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
 )
 async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
     """Queue the image for processing, if its bytes have come. Saying it again changes nothing, even at the end."""

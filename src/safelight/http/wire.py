@@ -14,6 +14,7 @@ from safelight.domain.errors import RequestInvalid
 from safelight.domain.formats import OutputFormat
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, State
 from safelight.domain.kind import MAX_RENDITIONS, Kind
+from safelight.domain.owner import Owner, OwnerLimits
 from safelight.domain.report import ImageReport, VariantReport
 from safelight.journey.request import UploadRequest
 from safelight.ports.object_store import SignedUpload
@@ -268,6 +269,33 @@ class KindsOut(Struct, frozen=True):
     """Every kind."""
 
     kinds: Sequence[KindOut]
+
+
+class OwnerLimitsOut(Struct, frozen=True):
+    """What one owner may use."""
+
+    requests_per_minute: int
+    open_uploads: int
+    images: int
+    bytes: int
+
+
+class OwnerOut(Struct, frozen=True):
+    """What an owner uses of what it may; `bytes` counts files as they were sent."""
+
+    id: str
+    images: int
+    bytes: int
+    open_uploads: int
+    limits: OwnerLimitsOut
+    blocked_at: datetime | None
+
+    @classmethod
+    def of(cls, owner: Owner, limits: OwnerLimits) -> "OwnerOut":
+        """Return the wire's words for an owner."""
+        may = OwnerLimitsOut(limits.requests_per_minute, limits.open_uploads, limits.images, limits.bytes)
+        used = owner.used
+        return cls(owner.id, used.images, used.bytes, used.open_uploads, may, owner.blocked_at)
 
 
 class EventOut(Struct, frozen=True):

@@ -3,7 +3,14 @@
 from contextlib import suppress
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageGone, NothingUploaded, ObjectMissing, SizeDiffers, WrongState
+from safelight.domain.errors import (
+    ImageGone,
+    NothingUploaded,
+    ObjectMissing,
+    OwnerBlocked,
+    SizeDiffers,
+    WrongState,
+)
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import GONE, Image, State
 from safelight.domain.jobs import ProcessImage
@@ -18,10 +25,11 @@ async def confirm_upload(
 ) -> Image:
     """See that the bytes came, and queue the work. A second confirm changes nothing.
 
-    Raises ImageGone, NothingUploaded, SizeDiffers.
+    Raises ImageGone, OwnerBlocked, NothingUploaded, SizeDiffers.
     """
     if image.state is not State.REQUESTED:
         return _still_there(image)
+    await _see_unblocked(image, records)
     attempt = await _uploaded_attempt(image, objects)
 
     now = clock.now()
@@ -29,6 +37,7 @@ async def confirm_upload(
     try:
         async with records.transaction() as tx:
             confirmed = await tx.move(image.id, was=State.REQUESTED, now=State.UPLOADED, changes=changes)
+            await tx.owners.see_unblocked(image.owner)
             await tx.enqueue(ProcessImage(image.id))
             await tx.audit(origin.event(Action.CONFIRMED, at=now, image=image))
     except WrongState:
@@ -36,6 +45,14 @@ async def confirm_upload(
             return _still_there(await snapshot.image(image.id))
     await signals.changed(image.id)
     return confirmed
+
+
+async def _see_unblocked(image: Image, records: Records) -> None:
+    """Raise OwnerBlocked before anything is said of the bytes; the transaction sees it once more, to be exact."""
+    if image.owner is not None:
+        async with records.reading() as snapshot:
+            if (await snapshot.owner(image.owner)).blocked_at is not None:
+                raise OwnerBlocked
 
 
 async def _uploaded_attempt(image: Image, objects: ObjectStore) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 from safelight.deeds.occasion import Occasion, owe_news
 from safelight.deeds.place import hold_place, settle_place
 from safelight.domain import keys
-from safelight.domain.errors import SENTENCES
+from safelight.domain.errors import SENTENCES, OwnerBlocked
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Ending, Image, ImageId, State
 from safelight.domain.jobs import ProcessImage, PurgeImage
@@ -64,16 +64,22 @@ async def finalize_image(
     made, and nothing of an earlier one that its kind does not plan any more. Where a record has one image of this kind,
     a ready one takes the place of the one before, which is deleted; or is deleted itself, where one that was attached
     later was ready first. A rejected file is purged; our own fault is tried again later, up to the limit. One that
-    waits for its scanner waits on, however long; it may not have been taken at all. Raises WrongState where the image
-    is not this attempt's any more: whoever has it now decides.
+    waits for its scanner waits on, however long; it may not have been taken at all. While its owner is blocked, an
+    image comes to no end: it goes back, as if nobody had tried. Raises WrongState where the image is not this
+    attempt's any more: whoever has it now decides.
     """
     now = clock.now()
     if isinstance(outcome, Waits) and image.state is State.UPLOADED:
         await _put_off(image, records, again=_after_scanner(image, now, retries))
         return State.UPLOADED
     verdict = _verdict(image, outcome, now, retries)
-    async with records.transaction() as tx:
-        replaced = await _end(image, outcome, verdict, Occasion(Origin(SYSTEM), now, ids, told), tx)
+    try:
+        async with records.transaction() as tx:
+            replaced = await _end(image, outcome, verdict, Occasion(Origin(SYSTEM), now, ids, told), tx)
+    except OwnerBlocked:  # nothing of that was done
+        await _give_back(image, records)
+        await signals.changed(image.id)
+        return State.UPLOADED
     for changed in {image.id} | replaced:
         await signals.changed(changed)
     return State.DELETED if image.id in replaced else verdict.state
@@ -82,7 +88,10 @@ async def finalize_image(
 async def _end(
     image: Image, outcome: Outcome, verdict: _Verdict, occasion: Occasion, tx: Transaction
 ) -> frozenset[ImageId]:
-    """Do what a verdict says; return the images that were deleted because another has their place."""
+    """Do what a verdict says; return the images that were deleted because another has their place.
+
+    Raises OwnerBlocked where the image would come to its end.
+    """
     replaces = isinstance(outcome, Done) and outcome.one_per_record and verdict.state is State.READY
     if replaces:
         await hold_place(image.id, tx)
@@ -94,6 +103,7 @@ async def _end(
     if verdict.state is State.UPLOADED:
         await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
     else:
+        await tx.owners.see_unblocked(image.owner)
         action = ACTIONS[verdict.state]
         await tx.audit(occasion.origin.event(action, at=occasion.at, image=image, result=verdict.result))
     if verdict.state is State.REJECTED:
@@ -114,6 +124,13 @@ async def _put_off(image: Image, records: Records, *, again: datetime) -> None:
 def _after_scanner(image: Image, now: datetime, retries: Retries) -> datetime:
     """Return when to ask the scanner again: no try is counted, so that how old the image is says how long to wait."""
     return retries.backoff.as_long_again(image.created_at, now=now)
+
+
+async def _give_back(image: Image, records: Records) -> None:
+    """Let the image wait as it did before it was taken; nobody has tried."""
+    changes = Changes(attempt=image.attempt - 1)
+    async with records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED, attempt=image.attempt, changes=changes)
 
 
 async def _drop_unplanned(image: Image, done: Done, tx: Transaction) -> None:

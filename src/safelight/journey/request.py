@@ -10,12 +10,13 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.formats import media_type
 from safelight.domain.image import Attachment, Checksum, Image, ImageId, NewImage
 from safelight.domain.kind import Kind, Kinds
+from safelight.domain.owner import Owner, OwnerLimits
 from safelight.domain.policy import upload_by_role
 from safelight.domain.who import Who
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.object_store import ObjectStore, SignedUpload, Signer
 from safelight.ports.policy import Policy
-from safelight.ports.records import Records
+from safelight.ports.records import Records, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,22 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds here: kinds, who asks their rules, how long an upload URL is good, and how much room stays free."""
+    """What holds here: kinds, who asks their rules, how long an upload URL is good, what stays free, owners' limits."""
 
     kinds: Kinds
     policy: Policy
     upload_ttl: timedelta
     min_free_bytes: int
+    owner_limits: OwnerLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """What a caller gets for asking. `owner` is what its owner uses by now; None where nobody was named."""
+
+    image: Image
+    upload: SignedUpload
+    owner: Owner | None
 
 
 async def request_upload(
@@ -51,10 +62,12 @@ async def request_upload(
     signer: Signer,
     clock: Clock,
     ids: Ids,
-) -> tuple[Image, SignedUpload]:
-    """See that this caller may upload such a file; create the record; sign one upload.
+) -> Requested:
+    """See that this caller may upload such a file; create the record, and reserve its place; sign one upload.
 
-    Raises UnknownKind, NotAllowed, EmptyFile, TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull, RecordFull.
+    What nobody is named for is the application's own, and has no quota. Raises UnknownKind, NotAllowed, EmptyFile,
+    TooLarge, TypeNotAccepted, UnsupportedTransport, DiskFull, RecordFull, OwnerBlocked, TooManyRequests,
+    TooManyOpenUploads, QuotaExceeded.
     """
     kind = rules.kinds[wanted.kind]
     if not await _may_upload(kind, origin.who, wanted.attach, rules.policy):
@@ -89,9 +102,16 @@ async def request_upload(
     )
     async with records.transaction() as tx:
         position = await find_room(wanted.attach, kind, tx) if wanted.attach else 0
+        owner = await _reserve(new, rules.owner_limits, tx)
         image = await tx.add(replace(new, position=position))
         await tx.audit(origin.event(Action.REQUESTED, at=now, image=image))
-    return image, upload
+    return Requested(image, upload, owner)
+
+
+async def _reserve(new: NewImage, limits: OwnerLimits, tx: Transaction) -> Owner | None:
+    if new.owner is None:
+        return None
+    return await tx.owners.reserve(new.owner, size=new.declared_bytes, limits=limits, now=new.created_at)
 
 
 async def _may_upload(kind: Kind, who: Who, target: Attachment | None, policy: Policy) -> bool:

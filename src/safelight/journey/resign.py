@@ -24,7 +24,7 @@ async def resign_upload(
 ) -> SignedUpload:
     """Sign one more upload, to a key of its own, so that what an earlier URL wrote cannot stand in its way.
 
-    Raises ImageGone, WrongState, TooManyAttempts, UnsupportedTransport.
+    Raises ImageGone, WrongState, OwnerBlocked, TooManyAttempts, UnsupportedTransport.
     """
     while True:
         _see_that_it_may_come(image, max_attempts)
@@ -41,6 +41,7 @@ async def resign_upload(
         try:
             async with records.transaction() as tx:
                 await tx.resign(image.id, upload_attempt=attempt, expires_at=upload.expires_at)
+                await tx.owners.see_unblocked(image.owner)
                 await tx.audit(origin.event(Action.RESIGNED, at=now, image=image))
         except WrongState:  # signed, confirmed or deleted by another call at this very moment
             async with records.reading() as snapshot:

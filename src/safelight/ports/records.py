@@ -28,8 +28,8 @@ from safelight.ports.sides import Sides
 class Changes:
     """What a move changes besides the state; what is None stays as it is.
 
-    `attempt` gives back an attempt that was none, to be counted anew: only by the worker that has the image, and has
-    written nothing of it.
+    `attempt` gives back an attempt that was none, to be counted anew: only by the worker that has the image, and as
+    the last thing that it does with it.
     """
 
     upload_attempt: int | None = None
@@ -108,8 +108,8 @@ class Snapshot(Protocol):
         """Return what an owner uses; nothing where it is not known."""
         ...
 
-    async def list_owners(self, *, after: str | None, limit: int) -> Sequence[Owner]:
-        """Return owners in order of id, beginning after `after`."""
+    async def list_owners(self, *, after: str | None, limit: int, blocked: bool = False) -> Sequence[Owner]:
+        """Return owners in order of id, beginning after `after`; with `blocked` those alone that are."""
         ...
 
     async def counted(self, owner_id: str) -> Usage:
@@ -126,7 +126,10 @@ class Snapshot(Protocol):
         ...
 
     async def awaiting_reprocess(self, now: datetime, *, limit: int) -> Sequence[Image]:
-        """Return ready images that are wanted to be rendered again and due by next_attempt_at: longest due first."""
+        """Return ready images that are wanted to be rendered again and due by next_attempt_at: longest due first.
+
+        Those of owners that are blocked are left out.
+        """
         ...
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:
@@ -287,7 +290,7 @@ class Transaction(Snapshot, Protocol):
     async def begin_reprocess(self, image: Image, *, next_attempt_at: datetime) -> Image | None:
         """Note one more try at a wanted reprocess, and when the next is due. The revision stays.
 
-        None where `image` is not as it is noted any more: another worker was faster.
+        None where `image` is not as it is noted any more: another worker was faster. So it is for a blocked owner.
         """
         ...
 

@@ -5,9 +5,13 @@ from safelight.deeds.remove import remove_image
 from safelight.domain.errors import ImageGone, WrongState
 from safelight.domain.events import Origin
 from safelight.domain.image import FINAL, Image, State
+from safelight.domain.who import Role
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import Records
 from safelight.ports.signals import Signals
+
+DESPITE_A_BLOCK = frozenset({Role.APPLICATION, Role.SYSTEM})
+"""Who may delete what is kept for review."""
 
 
 async def delete_image(
@@ -24,7 +28,7 @@ async def delete_image(
     """Move the image to `deleted` from whatever state it is in, and queue the purge. `told` as in `finalize_image`.
 
     Raises ImageGone where it was deleted before, and WrongState where it is final and `spares_final` says that the
-    caller may only cancel.
+    caller may only cancel. Raises OwnerBlocked where neither the application nor we ourselves ask.
     """
     while image.state is not State.DELETED:
         if spares_final and image.state in FINAL:
@@ -32,6 +36,8 @@ async def delete_image(
         try:
             async with records.transaction() as tx:
                 await remove_image(image, Occasion(origin, clock.now(), ids, told), tx)
+                if origin.who.role not in DESPITE_A_BLOCK:
+                    await tx.owners.see_unblocked(image.owner)
         except WrongState:  # a worker moved it meanwhile
             async with records.reading() as snapshot:
                 image = await snapshot.image(image.id)

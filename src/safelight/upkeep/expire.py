@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from safelight.domain.errors import NothingUploaded, SizeDiffers, WrongState
+from safelight.domain.errors import NothingUploaded, OwnerBlocked, SizeDiffers, WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import PurgeImage
@@ -23,11 +23,13 @@ async def expire_image(
     """Settle a requested image whose last upload URL has ended, and return the state that it is in afterwards.
 
     Bytes that came are confirmed on the client's behalf. Where none came, the image expires once `grace`, the longest
-    time that an upload may take, has passed as well.
+    time that an upload may take, has passed as well. Nothing is settled while its owner is blocked.
     """
     origin, now = Origin(SYSTEM), clock.now()  # now, before the look: what comes after it is not missed
     try:
         confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
+    except OwnerBlocked:
+        return State.REQUESTED
     except (NothingUploaded, SizeDiffers):
         pass
     else:
@@ -40,8 +42,11 @@ async def expire_image(
                 await tx.postpone(image.id, was=State.REQUESTED, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED
             await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
+            await tx.owners.see_unblocked(image.owner)
             await tx.audit(origin.event(Action.EXPIRED, at=now, image=image))
             await tx.enqueue(PurgeImage(image.id))
+    except OwnerBlocked:  # at this very moment
+        return State.REQUESTED
     except WrongState:  # confirmed or deleted at this very moment
         async with records.reading() as snapshot:
             return (await snapshot.image(image.id)).state

@@ -243,6 +243,8 @@ def _tell(image: Image, outcome: Outcome, state: State, took: timedelta) -> None
         milliseconds=took // timedelta(milliseconds=1),
     )
     match outcome:
+        case Done() | Spoilt() if state is State.UPLOADED:
+            event.info("image_handed_back")
         case Done(unscanned=""):
             event.info("image_processed")
         case Done(unscanned=reason):

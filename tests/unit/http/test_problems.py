@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 
@@ -39,7 +40,28 @@ def test_a_refusal_says_what_and_what_to_do():
         "code": "too_large",
         "retryable": False,
         "request_id": "r-1",
+        "actual": 2000,
+        "allowed": 1000,
     }
+
+
+def test_every_fact_of_a_refusal_is_a_member_that_does_not_hide_another():
+    standard = {"type", "title", "status", "detail", "instance", "code", "retryable", "request_id"}
+
+    facts = {fact.name for leaf in STATUS if issubclass(leaf, errors.Refused) for fact in fields(leaf)}
+
+    assert facts > {"used", "allowed", "wanted", "what", "retry_after"}
+    assert facts.isdisjoint(standard)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.StorageFailed("/srv/secret"), errors.ObjectMissing("secret"), errors.KindInvalid("secret")]
+)
+def test_the_facts_of_what_is_not_the_callers_doing_stay_inside(error: SafelightError):
+    said = problem(error, request_id="r-1")
+
+    assert b"secret" not in said.body
+    assert json.loads(said.body).keys() == {"type", "title", "status", "detail", "code", "retryable", "request_id"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageGone, NothingUploaded, SizeDiffers, StorageFailed
+from safelight.domain.errors import ImageGone, NothingUploaded, OwnerBlocked, SizeDiffers, StorageFailed
 from safelight.domain.events import Action
 from safelight.domain.image import GONE, Image, State
 from safelight.domain.jobs import ProcessImage
@@ -125,3 +125,42 @@ async def test_where_the_transaction_fails_neither_state_nor_job_is_there(stage:
 
     assert await stage.stored(image.id) == image
     assert (stage.queued(), stage.signals.changed_images) == ([], [])
+
+
+@pytest.mark.parametrize("came", [True, False])
+async def test_nothing_of_a_blocked_owner_is_confirmed_whether_it_came_or_not(stage: Any, came: bool):  # noqa: FBT001
+    image = await stage.image_in(State.REQUESTED)
+    if came:
+        stage.upload(image)
+    await stage.block(image)
+
+    with pytest.raises(OwnerBlocked):
+        await confirm(stage, image)
+
+    assert await stage.stored(image.id) == image
+    assert (stage.queued(), stage.signals.changed_images) == ([], [])
+
+
+async def test_a_block_that_comes_while_the_bytes_are_looked_at_counts(stage: Any, monkeypatch: pytest.MonkeyPatch):
+    image = await stage.image_in(State.REQUESTED)
+    stage.upload(image)
+    head = stage.objects.head
+
+    async def blocked_meanwhile(key: str) -> Any:
+        await stage.block(image)
+        return await head(key)
+
+    monkeypatch.setattr(stage.objects, "head", blocked_meanwhile)
+
+    with pytest.raises(OwnerBlocked):
+        await confirm(stage, image)
+
+    assert await stage.stored(image.id) == image
+    assert stage.queued() == []
+
+
+async def test_what_was_confirmed_before_its_owner_was_blocked_is_still_confirmed(stage: Any):
+    image = await stage.image_in(State.UPLOADED)
+    await stage.block(image)
+
+    assert await confirm(stage, image) == image

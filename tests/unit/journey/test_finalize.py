@@ -251,3 +251,65 @@ async def test_an_image_that_was_attached_elsewhere_meanwhile_takes_the_place_th
     await finalize(stage, new, Done(LOOK, original_kept=True, one_per_record=True))
 
     assert [(await stage.stored(image.id)).state for image in (here, there)] == [State.READY, State.DELETED]
+
+
+LAST_TRY = 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "times"),
+    [(Done(LOOK, original_kept=True), 1), (Spoilt(Reason.DAMAGED), 2), (BROKEN, LAST_TRY)],
+    ids=["ready", "rejected", "failed"],
+)
+async def test_what_is_a_blocked_owners_comes_to_no_end_and_counts_as_never_tried(
+    stage: Any, outcome: Outcome, times: int
+):
+    image = await taken(stage, times)
+    await stage.block(image)
+
+    state = await finalize(stage, image, outcome)
+
+    stored = await stage.stored(image.id)
+    assert state is stored.state is State.UPLOADED
+    assert (stored.attempt, stored.lease_until, stored.next_attempt_at) == (times - 1, None, None)
+    assert (stored.ready_at, stored.ending) == (None, None)
+    assert (stage.queued(), await stage.owed(), await stage.actions(image.id)) == ([], [], [])
+    assert stage.signals.changed_images == [image.id]
+
+
+async def test_after_the_block_it_is_taken_and_ends_as_any_other(stage: Any):
+    image = await taken(stage)
+    await stage.block(image)
+    await finalize(stage, image, Done(LOOK, original_kept=True))
+    await stage.unblock(image)
+
+    async with stage.records.transaction() as tx:
+        (waiting,) = await tx.awaiting_work(stage.clock.now(), limit=10)
+        again = await tx.take(waiting, now=State.PROCESSING, lease_until=stage.clock.now())
+    state = await finalize(stage, again, Done(LOOK, original_kept=True))
+
+    assert (again.attempt, state) == (1, State.READY)
+    assert len(await stage.owed()) == 1
+
+
+async def test_a_fault_of_ours_is_a_try_whoever_is_blocked(stage: Any):
+    image = await taken(stage)
+    await stage.block(image)
+
+    await finalize(stage, image, BROKEN)
+
+    stored = await stage.stored(image.id)
+    assert (stored.state, stored.attempt) == (State.UPLOADED, 1)
+    assert stored.next_attempt_at is not None
+
+
+async def test_whoever_lost_the_image_hands_nothing_back(stage: Any):
+    lost = await taken(stage)
+    async with stage.records.transaction() as tx:
+        image = await tx.take(lost, now=State.PROCESSING, lease_until=stage.clock.now())
+    await stage.block(image)
+
+    with pytest.raises(WrongState):
+        await finalize(stage, lost, Done(LOOK, original_kept=True))
+
+    assert await stage.stored(image.id) == image

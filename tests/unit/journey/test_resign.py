@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageGone, TooManyAttempts, WrongState
+from safelight.domain.errors import ImageGone, OwnerBlocked, TooManyAttempts, WrongState
 from safelight.domain.events import Action
 from safelight.domain.image import GONE, Image, State
 from safelight.journey.resign import resign_upload
@@ -76,3 +76,14 @@ async def test_an_image_that_was_confirmed_meanwhile_gets_none(stage: Any):
 
     with pytest.raises(WrongState, match="uploaded"):
         await resign(stage, image)
+
+
+async def test_a_blocked_owner_gets_no_fresh_url(stage: Any):
+    image = await stage.image_in(State.REQUESTED)
+    await stage.block(image)
+
+    with pytest.raises(OwnerBlocked):
+        await resign(stage, image)
+
+    assert await stage.stored(image.id) == image
+    assert await stage.actions(image.id) == []

@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 
-from safelight.domain.errors import ImageGone, WrongState
-from safelight.domain.events import Action, WebhookEvent
+from safelight.domain.errors import ImageGone, OwnerBlocked, WrongState
+from safelight.domain.events import Action, Origin, WebhookEvent
 from safelight.domain.image import FINAL, Image, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
+from safelight.domain.who import NOBODY, SYSTEM, Role, Who
 from safelight.upkeep.delete import delete_image
 
 
-async def delete(stage: Any, image: Image, *, told: bool = True, spares_final: bool = False) -> None:
+async def delete(
+    stage: Any, image: Image, *, told: bool = True, spares_final: bool = False, origin: Origin | None = None
+) -> None:
     await delete_image(
         image,
-        stage.origin,
+        origin or stage.origin,
         records=stage.records,
         signals=stage.signals,
         clock=stage.clock,
@@ -102,3 +105,26 @@ async def test_a_cancel_that_is_repeated_hears_that_the_image_is_gone(stage: Any
 
     with pytest.raises(ImageGone):
         await delete(stage, image, spares_final=True)
+
+
+@pytest.mark.parametrize("who", [NOBODY, Who(Role.USER, "user-42")], ids=["write token", "owner"])
+@pytest.mark.parametrize("state", [State.REQUESTED, State.READY])
+async def test_a_blocked_owner_deletes_nothing_of_what_is_kept_for_review(stage: Any, who: Who, state: State):
+    image = await stage.image_in(state)
+    await stage.block(image)
+
+    with pytest.raises(OwnerBlocked):
+        await delete(stage, image, origin=Origin(who))
+
+    assert await stage.stored(image.id) == image
+    assert (stage.queued(), await stage.owed()) == ([], [])
+
+
+@pytest.mark.parametrize("origin", [None, Origin(SYSTEM)], ids=["application", "operator"])
+async def test_whoever_reviews_a_blocked_owner_may_delete(stage: Any, origin: Origin | None):
+    image = await stage.image_in(State.READY)
+    await stage.block(image)
+
+    await delete(stage, image, origin=origin)
+
+    assert (await stage.stored(image.id)).state is State.DELETED

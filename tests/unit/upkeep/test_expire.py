@@ -119,3 +119,35 @@ async def test_an_image_that_was_confirmed_after_the_look_is_not_put_off(stage: 
 
     assert await expire(stage, known) is State.UPLOADED
     assert (await stage.stored(known.id)) == moved
+
+
+@pytest.mark.parametrize("came", [True, False])
+async def test_nothing_of_a_blocked_owner_is_settled_until_it_is_unblocked(stage: Any, came: bool):  # noqa: FBT001
+    image = await stage.image_in(State.REQUESTED)
+    if came:
+        stage.upload(image)
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+    await stage.block(image)
+    while_blocked = await expire(stage, image), await stage.stored(image.id), stage.queued()
+    await stage.unblock(image)
+
+    after = await expire(stage, image)
+
+    assert while_blocked == (State.REQUESTED, image, [])
+    assert after is (State.UPLOADED if came else State.EXPIRED)
+
+
+async def test_a_block_that_comes_while_the_bytes_are_looked_for_counts(stage: Any, monkeypatch: pytest.MonkeyPatch):
+    image = await stage.image_in(State.REQUESTED)
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+    head = stage.objects.head
+
+    async def blocked_meanwhile(key: str) -> Any:
+        await stage.block(image)
+        return await head(key)
+
+    monkeypatch.setattr(stage.objects, "head", blocked_meanwhile)
+
+    assert await expire(stage, image) is State.REQUESTED
+    assert await stage.stored(image.id) == image
+    assert stage.queued() == []

@@ -184,3 +184,23 @@ async def test_an_upload_that_cannot_be_looked_at_keeps_no_other(stage: Any, mon
         await look(stage)
 
     assert (await stage.stored(fine.id)).state is State.UPLOADED
+
+
+async def test_nothing_of_a_blocked_owner_is_touched_until_it_is_unblocked(stage: Any):
+    states = (State.REQUESTED, State.UPLOADED, State.PROCESSING, State.HELD, State.READY, State.FAILED)
+    images = [await stage.image_in(state, number) for number, state in enumerate(states)]
+    await stage.block(images[0])
+    stage.clock.advance(UPLOAD_TTL + GRACE + timedelta(days=30))
+
+    while_blocked = await look(stage), [await stage.stored(image.id) for image in images]
+    await stage.unblock(images[0])
+
+    assert while_blocked == (NOTHING, images)
+    assert await look(stage) == Found(2, 1, 0, 0)
+
+
+async def test_what_was_over_before_a_block_is_purged_as_always(stage: Any):
+    image = await stage.image_in(State.DELETED)
+    await stage.block(image)
+
+    assert await look(stage) == Found(0, 0, 1, 0)

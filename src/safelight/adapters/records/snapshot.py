@@ -111,10 +111,11 @@ class SqlSnapshot:
         row = await self._first(select(owner).where(owner.c.id == owner_id))
         return Owner(owner_id) if row is None else owner_from(row)
 
-    async def list_owners(self, *, after: str | None, limit: int) -> Sequence[Owner]:
-        """Return owners in order of id, beginning after `after`."""
+    async def list_owners(self, *, after: str | None, limit: int, blocked: bool = False) -> Sequence[Owner]:
+        """Return owners in order of id, beginning after `after`; with `blocked` those alone that are."""
         later = true() if after is None else owner.c.id > after
-        rows = await self._all(select(owner).where(later).order_by(owner.c.id).limit(limit))
+        wanted = owner.c.blocked_at.is_not(None) if blocked else true()
+        rows = await self._all(select(owner).where(later, wanted).order_by(owner.c.id).limit(limit))
         return [owner_from(row) for row in rows]
 
     async def counted(self, owner_id: str) -> Usage:
@@ -132,7 +133,7 @@ class SqlSnapshot:
 
     async def awaiting_reprocess(self, now: datetime, *, limit: int) -> Sequence[Image]:
         """Return ready images that are wanted to be rendered again and due: longest due first."""
-        due = select(image).where(IS_WANTED_AGAIN, now >= DUE_AGAIN).order_by(DUE_AGAIN).limit(limit)
+        due = select(image).where(IS_WANTED_AGAIN, now >= DUE_AGAIN, ~OWNER_IS_BLOCKED).order_by(DUE_AGAIN).limit(limit)
         return [image_from(row) for row in await self._all(due)]
 
     async def unconfirmed(self, now: datetime, *, limit: int) -> Sequence[Image]:

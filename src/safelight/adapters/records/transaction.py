@@ -172,6 +172,7 @@ class SqlTransaction(SqlSnapshot):
             in_state(State.READY),
             image.c.reprocess_wanted_at == known.reprocess_wanted_at,
             image.c.reprocess_tries == known.reprocess_tries,
+            ~OWNER_IS_BLOCKED,
         )
         values = {"reprocess_tries": known.reprocess_tries + 1, "next_attempt_at": next_attempt_at}
         return await self._note(known.id, *as_known, values=values)

@@ -18,6 +18,7 @@ from safelight.apps.doctor import (
     names,
     network,
     objects,
+    owners,
     records,
     sandbox,
     webhook,
@@ -42,6 +43,7 @@ OF_THE_RECORDS: Sequence[Check] = (
     records.failed_images,
     records.undeclared_images,
     records.deliveries,
+    owners.owners,
     objects.missing_objects,
 )
 OF_ALL_ELSE: Sequence[Check] = (

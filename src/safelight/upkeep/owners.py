@@ -1,0 +1,44 @@
+"""Block an owner at once, and let it go on again."""
+
+from safelight.domain.events import Action, Origin
+from safelight.domain.image import State
+from safelight.domain.jobs import ProcessImage
+from safelight.ports.clock import Clock
+from safelight.ports.records import ImageFilter, Records
+
+AT_ONCE = 500
+"""Images of an owner that are queued as soon as its block ends; reconcile finds the others."""
+
+
+async def block_owner(owner_id: str, origin: Origin, *, records: Records, clock: Clock) -> bool:
+    """Take nothing more from an owner, known or not, and work on nothing of it; False where it is blocked already.
+
+    What it has is kept: nothing of it expires, and what is ready stays visible. Work under way ends without an effect.
+    """
+    now = clock.now()
+    async with records.transaction() as tx:
+        blocked = await tx.owners.block(owner_id, at=now)
+        if blocked:
+            await tx.audit(origin.event(Action.OWNER_BLOCKED, at=now, owner=owner_id, target=_target(owner_id)))
+    return blocked
+
+
+async def unblock_owner(owner_id: str, origin: Origin, *, records: Records, clock: Clock) -> bool:
+    """End a block, and queue what waited for that; False where there is none.
+
+    Uploads whose URLs have ended meanwhile are settled by the next reconcile, as always.
+    """
+    async with records.transaction() as tx:
+        unblocked = await tx.owners.unblock(owner_id)
+        if unblocked:
+            await tx.audit(
+                origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=_target(owner_id))
+            )
+            which = ImageFilter(state=State.UPLOADED, owner=owner_id)
+            for image in await tx.page(which, after=None, limit=AT_ONCE):
+                await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at)
+    return unblocked
+
+
+def _target(owner_id: str) -> str:
+    return f"owner:{owner_id}"
