@@ -1,5 +1,6 @@
 """The application's records, and which images they have."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,14 +10,15 @@ from litestar.params import PathParameter
 from safelight.deeds.place import when_attached
 from safelight.deeds.remove import AT_ONCE
 from safelight.domain import errors
-from safelight.domain.errors import NotAllowed, NotAuthenticated, RequestInvalid
+from safelight.domain.errors import ImageNotFound, NotAllowed, NotAuthenticated, RequestInvalid
 from safelight.domain.events import Action
 from safelight.domain.image import Attachment, Image, ImageId, State
-from safelight.domain.kind import Kinds
+from safelight.domain.kind import Kind, Kinds
+from safelight.domain.policy import owns
 from safelight.domain.report import ImageReport
-from safelight.domain.who import Scope
+from safelight.domain.who import Role, Scope, Who
 from safelight.http.audit import ACTION
-from safelight.http.auth import ApiParts, ApiRequest, caller_of
+from safelight.http.auth import ApiParts, ApiRequest, Caller, caller_of, find_image
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.parts import Parts
 from safelight.http.paths import RecordId, RecordType, record_in
@@ -40,7 +42,7 @@ KindName = Annotated[str, PathParameter(description="Name of the kind")]
         NotAuthenticated,
         NotAllowed,
         errors.UnknownKind,
-        errors.ImageNotFound,
+        ImageNotFound,
         errors.KindDiffers,
         errors.RecordFull,
         errors.WrongState,
@@ -52,12 +54,13 @@ async def attach(
     """Attach it from wherever it was attached before. Without a `position` a new one is last, and others stay.
 
     Where a record has one image of this kind, a ready one takes the place of the one before, which is deleted at once;
-    one that is on its way does so when it is ready. The image that was attached last stays.
+    one that is on its way does so when it is ready. The image that was attached last stays. A user may attach its own
+    images where the kind's rule would let it upload.
     """
     target = record_in(record_type, record_id)
     caller = await caller_of(request, parts)
-    caller.needs(Scope.UPLOAD, "attach images")
     data = parse(await request.body(), PlacedIn)
+    await _see_that_it_may_attach(caller, ImageId(data.image_id), parts.kinds[kind], target, parts)
     with parts.metrics.step("attach"):
         await attach_image(
             ImageId(data.image_id),
@@ -69,7 +72,7 @@ async def attach(
             ids=parts.ids,
             told=parts.told,
         )
-    return await _attached(target, kind, parts)
+    return await _attached(target, kind, caller, parts)
 
 
 @get(
@@ -83,10 +86,14 @@ async def attach(
 async def place(
     record_type: RecordType, record_id: RecordId, kind: KindName, request: ApiRequest, parts: ApiParts
 ) -> AttachedOut:
-    """Return the images that are ready, and those that are not. Where a record has one, `images` has at most one."""
+    """Return the images that are ready, and those that are not. Where a record has one, `images` has at most one.
+
+    A user gets those that are its own, that a rule lets it see, or that are public and ready.
+    """
     target = record_in(record_type, record_id)
-    await _see_that_it_may_read(request, parts)
-    return await _attached(target, parts.kinds[kind].name, parts)
+    caller = await caller_of(request, parts)
+    _see_that_it_may_read(caller)
+    return await _attached(target, parts.kinds[kind].name, caller, parts)
 
 
 @get(
@@ -98,10 +105,11 @@ async def place(
     responses=problems(NotAuthenticated, NotAllowed, RequestInvalid),
 )
 async def record(record_type: RecordType, record_id: RecordId, request: ApiRequest, parts: ApiParts) -> AttachedOut:
-    """Return the images of every kind that are ready, and those that are not."""
+    """Return the images of every kind that are ready, and those that are not. A user gets what it may see."""
     target = record_in(record_type, record_id)
-    await _see_that_it_may_read(request, parts)
-    return await _attached(target, None, parts)
+    caller = await caller_of(request, parts)
+    _see_that_it_may_read(caller)
+    return await _attached(target, None, caller, parts)
 
 
 @delete(
@@ -137,21 +145,44 @@ async def remove_record(
     return RemovedOut(removed.images, removed.bytes)
 
 
-async def _see_that_it_may_read(request: ApiRequest, parts: Parts) -> None:
-    caller = await caller_of(request, parts)
-    caller.needs(Scope.READ, "see the images of records")
+async def _see_that_it_may_attach(
+    caller: Caller, image_id: ImageId, kind: Kind, target: Attachment, parts: Parts
+) -> None:
+    """Raise ImageNotFound where the image is not the user's, and NotAllowed where no rule lets it upload there."""
+    if caller.who.role is not Role.USER:
+        caller.needs(Scope.UPLOAD, "attach images")
+        return
+    if not owns(caller.who, await find_image(image_id, parts)):
+        raise ImageNotFound(image_id=image_id)
+    if not await parts.policy.may_upload(kind, caller.who, target):
+        raise NotAllowed(action=f"attach images of kind {kind.name!r} there")
 
 
-async def _attached(target: Attachment, kind: str | None, parts: Parts) -> AttachedOut:
+def _see_that_it_may_read(caller: Caller) -> None:
+    if caller.who.role is not Role.USER:
+        caller.needs(Scope.READ, "see the images of records")
+
+
+async def _attached(target: Attachment, kind: str | None, caller: Caller, parts: Parts) -> AttachedOut:
     async with parts.records.reading() as snapshot:
         there = await snapshot.attached(target, kind)
         renditions = await snapshot.renditions_of([image.id for image in there])
     images, pending = shown_and_pending(there, parts.kinds)
+    if caller.who.role is Role.USER:
+        visible = await asyncio.gather(*(_may_see(caller.who, image, parts) for image in there))
+        seen = {image.id for image, is_visible in zip(there, visible, strict=True) if is_visible}
+        images, pending = [[image for image in some if image.id in seen] for some in (images, pending)]
 
     def reports(some: Sequence[Image]) -> Sequence[ImageReport]:
         return [report_of(Standing(image, renditions.get(image.id, ())), parts) for image in some]
 
     return AttachedOut(reports(images), reports(pending))
+
+
+async def _may_see(who: Who, image: Image, parts: Parts) -> bool:
+    if owns(who, image) or (image.public and image.state is State.READY):
+        return True
+    return image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image)
 
 
 def shown_and_pending(there: Sequence[Image], kinds: Kinds) -> tuple[Sequence[Image], Sequence[Image]]:

@@ -42,10 +42,11 @@ async def review(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     caller.needs(Scope.MANAGE, "review images")
     given = parse(await request.body(), VerdictIn)
     image = await find_image(ImageId(image_id), parts)
+    kind = parts.kinds[image.kind]
     with parts.metrics.step("review"):
         await review_image(
             image,
-            Review(given.verdict, caller.origin, parts.kinds[image.kind].public, given.reason),
+            Review(given.verdict, caller.origin, kind.public, given.reason, kind.one_per_record),
             records=parts.records,
             objects=parts.objects,
             signals=parts.signals,
