@@ -55,9 +55,8 @@ test: check
 openapi: $(APP) ## write openapi.json anew
 	@$(BIN)/python -c 'import sys; from safelight.apps.api import openapi_json; sys.stdout.buffer.write(openapi_json())' > openapi.json
 
-docs: $(APP) ## write the pages that are made from the code anew
-	@$(BIN)/safelight settings --markdown > docs/settings.md
-	@$(BIN)/python -m safelight.cli.error_page > docs/errors.md
+docs: $(APP) ## write the pages of the reference anew, which are made from the code
+	@$(BIN)/python -m safelight.cli.reference docs/reference
 
 lock: ## resolve the requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade requirements/app.in -o requirements/app.txt

@@ -311,9 +311,9 @@ GROUPS: Mapping[str, str] = {
 """Headings for people, by the first setting under each."""
 
 
-def names() -> dict[str, str]:
+def names(settings: type[Settings] = Settings) -> dict[str, str]:
     """Return the environment's name of every setting, by the setting's own."""
-    return {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return {name: f"{PREFIX}{name.upper()}" for name in settings.model_fields}
 
 
 def unknown_names(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:

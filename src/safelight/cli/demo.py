@@ -28,7 +28,11 @@ def demo(
     photo: Annotated[
         Path,
         typer.Argument(
-            help="The photo to send; a bundled one, if none is given.", exists=True, dir_okay=False, readable=True
+            help="The photo to send; a bundled one, if none is given.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ] = PHOTO,
     once: Annotated[

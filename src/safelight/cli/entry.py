@@ -5,9 +5,11 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+# What shells expect of a program that a signal ended:
 INTERRUPTED = 128 + signal.SIGINT
+"""Ended by Ctrl-C. A server that listens ends well, with 0."""
 TERMINATED = 128 + signal.SIGTERM
-"""What shells expect of a program that a signal ended."""
+"""Ended by SIGTERM. A server that listens ends well, with 0."""
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
-"""`safelight settings`: every setting, as a table for people or as the page of the documentation."""
+"""`safelight settings`: every setting, in words."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -27,15 +25,6 @@ TYPES = (
 
 NONE = "-"
 
-PAGE = """# Settings
-
-Each is read from the environment, or from a file `.env` in the working directory. `safelight up` lists every mistake at
-once and stops; a name that is none of these is told. Durations are in seconds, sizes in bytes. The client's
-`safelight upload` reads two more: `SAFELIGHT_URL` and `SAFELIGHT_API_KEY`.
-
-This page is made from `src/safelight/settings.py` by `make docs`.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -47,13 +36,8 @@ class Row:
     meaning: str
 
 
-def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the documentation.")] = False,
-) -> None:
+def settings() -> None:
     """List every setting: its name, type, default and meaning."""
-    if markdown:
-        typer.echo(page(), nl=False)
-        return
     for heading, rows in groups():
         out.print(f"\n[bold]{heading}[/bold]")
         for row in rows:
@@ -61,27 +45,18 @@ def settings(
             out.print(f"  {row.name:32} {row.type}{default}\n      {row.meaning}", markup=False)
 
 
-def page() -> str:
-    """Return the documentation's page."""
-    parts = [PAGE]
-    for heading, rows in groups():
-        lines = [f"| `{row.name}` | {row.type} | {row.default} | {row.meaning} |" for row in rows]
-        parts.append(
-            "\n".join([f"## {heading}\n", "| name | type | default | meaning |", "|---|---|---|---|", *lines, ""])
-        )
-    return "\n".join(parts)
-
-
-def groups() -> Iterator[tuple[str, list[Row]]]:
+def groups(settings: type[Settings] = Settings) -> Iterator[tuple[str, list[Row]]]:
     """Yield each heading with its settings, in the order in which they are declared."""
-    annotations = inspect.get_annotations(Settings)
+    annotations = get_type_hints(settings, include_extras=True)
     heading, rows = "", list[Row]()
-    for name, field in Settings.model_fields.items():
+    for name, field in settings.model_fields.items():
         if name in GROUPS:
             if rows:
                 yield heading, rows
             heading, rows = GROUPS[name], []
-        rows.append(Row(names()[name], _type(name, annotations[name]), _default(field), field.description or ""))
+        rows.append(
+            Row(names(settings)[name], _type(name, annotations[name]), _default(field), field.description or "")
+        )
     yield heading, rows
 
 

@@ -15,7 +15,9 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 FAILED = 1
+"""It could not be done, or something is wrong. What it was stands on standard error."""
 MISUSED = 2
+"""The command does not take what it was given, or the settings cannot be used. Nothing was done."""
 
 
 @contextmanager

@@ -23,7 +23,9 @@ What it raises, and whatever else it returns, counts as no answer.
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The application decides, asked over signed HTTP at `url`. No answer in time is a refusal.
+    """The application decides, asked over HTTP, signed with SAFELIGHT_WEBHOOK_SECRET. No answer in time is a refusal.
+
+    `url`: where it is asked.
 
     Raises KindInvalid where the URL is none.
     """
@@ -40,7 +42,9 @@ class Webhook:
 class ClamAV:
     """ClamAV's daemon scans every file before it is decoded.
 
-    `address` is `host:port`, or the path of a Unix socket such as Debian's. Raises KindInvalid where it is neither.
+    `address`: `host:port`, or the path of a Unix socket such as Debian's.
+
+    Raises KindInvalid for any other address.
     """
 
     address: str = "/run/clamav/clamd.ctl"

@@ -14,29 +14,63 @@ class State(StrEnum):
     """Where an image is on its way."""
 
     REQUESTED = "requested"
+    """Asked for and allowed; the bytes are to come."""
     UPLOADED = "uploaded"
+    """The bytes are there and confirmed, and wait for a worker. From here on nothing is lost."""
     PROCESSING = "processing"
+    """A worker verifies and renders it."""
     HELD = "held"
+    """Rendered, and shown to nobody until the application has looked at it."""
     READY = "ready"
+    """Every variant is there."""
     REJECTED = "rejected"
+    """The file's fault: choose another one. `error.code` says why."""
     FAILED = "failed"
+    """The server's fault, after several tries. An operator can send it round again."""
     EXPIRED = "expired"
+    """The upload never came."""
     DELETED = "deleted"
+    """Deleted, cancelled, or replaced by another."""
 
 
-NEXT: Mapping[State, frozenset[State]] = {
-    State.REQUESTED: frozenset({State.UPLOADED, State.EXPIRED, State.DELETED}),
-    State.UPLOADED: frozenset({State.PROCESSING, State.FAILED, State.DELETED}),
-    # Back to uploaded: our own fault, to be tried again later.
-    State.PROCESSING: frozenset({State.UPLOADED, State.HELD, State.READY, State.REJECTED, State.FAILED, State.DELETED}),
-    State.HELD: frozenset({State.READY, State.REJECTED, State.DELETED}),
-    State.READY: frozenset({State.DELETED}),
-    State.REJECTED: frozenset({State.DELETED}),
-    # Back to uploaded: an operator mended the cause and sends it round again.
-    State.FAILED: frozenset({State.UPLOADED, State.DELETED}),
-    State.EXPIRED: frozenset({State.DELETED}),
-    State.DELETED: frozenset(),
+WHOEVER_MAY = "DELETE, by whoever may"
+
+MOVES: Mapping[State, Mapping[State, str]] = {
+    State.REQUESTED: {
+        State.UPLOADED: "CONFIRM, by the client, or by upkeep for one that went away after its upload",
+        State.EXPIRED: "upkeep, when the last upload URL has ended",
+        State.DELETED: WHOEVER_MAY,
+    },
+    State.UPLOADED: {
+        State.PROCESSING: "the worker that takes it",
+        State.FAILED: "no step of this version",
+        State.DELETED: WHOEVER_MAY,
+    },
+    State.PROCESSING: {
+        State.UPLOADED: "the worker, when it failed by our fault and is to be tried again; a restart, when it was lost",
+        State.HELD: "the worker, when the kind says `review`",
+        State.READY: "the worker, when every variant is stored",
+        State.REJECTED: "the worker, when the file is no image that can be taken",
+        State.FAILED: "the worker, after the last of its tries",
+        State.DELETED: WHOEVER_MAY,
+    },
+    State.HELD: {
+        State.READY: "the application, which approves of it",
+        State.REJECTED: "the application, which does not",
+        State.DELETED: WHOEVER_MAY,
+    },
+    State.READY: {State.DELETED: f"{WHOEVER_MAY}; or another image that takes its place"},
+    State.REJECTED: {State.DELETED: WHOEVER_MAY},
+    State.FAILED: {
+        State.UPLOADED: "an operator, who mended the cause and sends it round again",
+        State.DELETED: WHOEVER_MAY,
+    },
+    State.EXPIRED: {State.DELETED: WHOEVER_MAY},
+    State.DELETED: {},
 }
+"""Where an image may go from each state, and what takes it there."""
+
+NEXT: Mapping[State, frozenset[State]] = {was: frozenset(moves) for was, moves in MOVES.items()}
 """Where an image may go from each state."""
 
 FINAL = frozenset({State.READY, State.REJECTED, State.FAILED, State.EXPIRED, State.DELETED})

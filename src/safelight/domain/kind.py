@@ -35,18 +35,24 @@ PIXEL_UNITS = {"px": 1, "MP": 10**6}
 class Kind:
     """A declared sort of image.
 
-    `accept`: words out of jpeg png webp gif avif tiff heic. `max_bytes`: "10MB" or a number. `max_pixels`: "50MP" or a
-    number, width x height read from the header. `max_frames`: of an animation, of which only the first is decoded.
-    `public`: renditions have direct URLs that need no token. `variants`: name to `cover(...)` or `fit(...)`.
+    `name`: lower-case letters and digits, with - between; stands in URLs.
+    `variants`: what is rendered: names, each with `cover(...)` or `fit(...)`.
+    `accept`: types that are taken: words out of jpeg png webp gif avif tiff heic.
+    `max_bytes`: largest file: "10MB", or a number.
+    `max_pixels`: width x height at the most, read from the header before anything is decoded: "50MP", or a number.
+    `max_frames`: frames of an animation at the most; only the first is decoded.
+    `public`: renditions have direct URLs that need no token.
     `keep_original`: keep the verified file, privately; without it nothing can be rendered again.
-
-    Who may, besides the application's own API keys: `may_upload(who, target)` says which users may upload, none by
-    default; `may_view(who, image)` which users besides the owner may see an image that is not public, none by default.
-    Or `rules=Webhook(url)` asks the application both.
-
-    `one_per_record`: a record of the application has one image of this kind, and a new one takes the place of the old
-    as soon as it is ready; `at_most`: it has so many. `review="before"`: nobody sees an image before the application
-    has said so. `scan`: ClamAV(...) or a coroutine function that reads the file and says whether it is clean.
+    `may_upload`: function of `who` and `target` that says which users may upload, besides the application's API keys;
+        by default none. It may be a coroutine function.
+    `may_view`: function of `who` and `image` that says which users may see an image that is not public, besides its
+        owner and the application's API keys; by default none. It may be a coroutine function.
+    `rules`: `Webhook(...)`, which asks the application both, in place of the two functions.
+    `one_per_record`: a record of the application has one image of this kind; a new one takes the place of the old as
+        soon as it is ready.
+    `at_most`: a record of the application has so many images of this kind.
+    `review`: "before": nobody but the application sees an image until the application has said so.
+    `scan`: `ClamAV(...)`, or a coroutine function that reads the file and says whether it is clean.
 
     Raises KindInvalid.
     """

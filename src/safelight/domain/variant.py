@@ -68,11 +68,16 @@ def cover(
     background: str = WHITE,
     lazy: bool = False,
 ) -> Variant:
-    """Fill `width` x `height` pixels, cropped around what the eye goes to first. Never enlarges.
+    """Fill a box, cropped around what the eye goes to first. Never enlarges.
 
-    `formats` are words out of avif, webp, jpeg, png. `quality` (1 to 100) replaces the default of a format.
-    `background` (#rrggbb) is what transparency becomes in JPEG. `lazy`: rendered when it is first asked for, which is
-    for variants that few images are shown in. Raises KindInvalid.
+    `width`: of the box, in pixels.
+    `height`: of the box, in pixels.
+    `formats`: words out of avif webp jpeg png.
+    `quality`: 1 to 100 by format, such as {"webp": 70}, in place of the default of that format.
+    `background`: what transparency becomes in JPEG, as #rrggbb.
+    `lazy`: rendered when it is first asked for, which is for variants that few images are shown in.
+
+    Raises KindInvalid.
     """
     return _variant(Fit.COVER, (width,), height, formats=formats, quality=quality, background=background, lazy=lazy)
 
@@ -86,9 +91,16 @@ def fit(
     background: str = WHITE,
     lazy: bool = False,
 ) -> Variant:
-    """Keep the whole image at most `width` pixels wide, or once for each of `widths`. Never enlarges.
+    """Keep the whole image, at most so wide. Never enlarges.
 
-    The other arguments are those of `cover`. Raises KindInvalid.
+    `width`: in pixels.
+    `widths`: several, each rendered, for `srcset`.
+    `formats`: words out of avif webp jpeg png.
+    `quality`: 1 to 100 by format, such as {"webp": 70}, in place of the default of that format.
+    `background`: what transparency becomes in JPEG, as #rrggbb.
+    `lazy`: rendered when it is first asked for, which is for variants that few images are shown in.
+
+    Raises KindInvalid.
     """
     wanted = (*widths, *(() if width is None else (width,)))
     return _variant(Fit.FIT, wanted, None, formats=formats, quality=quality, background=background, lazy=lazy)

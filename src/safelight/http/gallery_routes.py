@@ -12,6 +12,7 @@ from safelight.domain.image import Image, ImageId
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION, note_view
 from safelight.http.auth import ApiParts, ApiRequest, caller_of
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.show_routes import acceptable
 from safelight.http.wire import GalleryIn, GalleryOut, ShownOut, parse
@@ -24,7 +25,7 @@ from safelight.journey.deliver_many import Gallery, Sources, show_many
     tags=["6 Show"],
     summary="Get the URLs of many images",
     response_description="Direct URLs of public images, signed ones of protected images",
-    opt={BODY_SHAPE: GalleryIn, ACTION: Action.VIEWED},
+    opt={WHO: (By.READ_KEY,), BODY_SHAPE: GalleryIn, ACTION: Action.VIEWED},
     responses=problems(*BODY, errors.NotAuthenticated, errors.NotAllowed),
 )
 async def urls(

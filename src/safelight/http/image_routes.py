@@ -19,6 +19,7 @@ from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
@@ -33,6 +34,12 @@ from safelight.upkeep.retry import retry_image
 DEFAULT_PAGE = 50
 """Images in one page of a list, where the caller does not say."""
 
+SEERS = (By.READ_KEY, By.OWNER, By.VIEWER, By.READ_TOKEN, By.WRITE_TOKEN)
+"""Who may see how an image is coming along."""
+
+STREAM_EVENT = "image"
+"""What every event of a stream is called."""
+
 Prefer = Annotated[str | None, HeaderParameter(name="prefer", description="`wait=N`: wait N seconds for news")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="if-none-match", description="The ETag that was seen last")]
 LastEventId = Annotated[str | None, HeaderParameter(name="last-event-id", description="Sent by browsers that return")]
@@ -43,7 +50,7 @@ After = Annotated[str | None, QueryParameter(pattern=f"^{keys.ID}$", description
     "/v1/images/{image_id:str}",
     tags=["5 Check"],
     summary="See how an image is coming along",
-    opt={ACTION: Action.CHECKED},
+    opt={WHO: SEERS, ACTION: Action.CHECKED},
     responses={200: success(ImageReport, "How it stands"), 304: success(None, "Nothing changed")}
     | problems(*REACHING, RequestInvalid),
 )
@@ -73,7 +80,7 @@ async def check(
     "/v1/images/{image_id:str}/events",
     tags=["5 Check"],
     summary="Follow an image as server-sent events",
-    opt={ACTION: Action.CHECKED},
+    opt={WHO: SEERS, ACTION: Action.CHECKED},
     responses={
         200: success(EventOut, "Events, each with the JSON of CHECK", media_type="text/event-stream"),
         204: success(None, "The last event was seen and no other will come; a browser does not ask again"),
@@ -115,7 +122,7 @@ def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
     if standing is None:
         return ServerSentEventMessage(data=None, comment="ping")
     body = msgspec.json.encode(report_of(standing, parts)).decode()
-    return ServerSentEventMessage(data=body, event="image", id=str(standing.image.revision))
+    return ServerSentEventMessage(data=body, event=STREAM_EVENT, id=str(standing.image.revision))
 
 
 @get(
@@ -123,7 +130,7 @@ def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
     tags=["Manage"],
     summary="List images, newest first",
     response_description="One page",
-    opt={ACTION: Action.LISTED},
+    opt={WHO: (By.READ_KEY,), ACTION: Action.LISTED},
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, RequestInvalid),
 )
 async def page(
@@ -161,7 +168,7 @@ async def page(
     tags=["Manage"],
     summary="Delete an image, or cancel an upload",
     response_description="Nobody sees it any more",
-    opt={ACTION: Action.DELETED},
+    opt={WHO: (By.MANAGE_KEY, By.OWNER, By.WRITE_TOKEN), ACTION: Action.DELETED},
     responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone, WrongState),
 )
 async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:
@@ -197,7 +204,7 @@ async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None
     tags=["Manage"],
     summary="Render what is stale",
     response_description="The work is queued",
-    opt={ACTION: Action.REPROCESSED},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.REPROCESSED},
     responses=problems(errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, WrongState),
 )
 async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:

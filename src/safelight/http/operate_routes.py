@@ -6,6 +6,7 @@ from litestar import MediaType, Response, get
 
 from safelight.domain.errors import Busy, DiskFull
 from safelight.http.auth import ApiParts, ApiRequest
+from safelight.http.callers import WHO, By
 from safelight.http.docs_page import docs_page
 from safelight.http.openapi import FOR_ANYBODY, openapi_document, problems, success
 from safelight.http.rates import COUNTED_AS, Count
@@ -23,7 +24,7 @@ DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none
     summary="Is the process alive?",
     response_description="It is",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.NOTHING},
+    opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.NOTHING},
     responses=problems(limited=False),
 )
 async def alive() -> dict[str, str]:
@@ -37,7 +38,7 @@ async def alive() -> dict[str, str]:
     summary="Can it serve?",
     response_description="It can",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.NOTHING},
+    opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.NOTHING},
     responses=problems(DiskFull, limited=False),
 )
 async def ready(parts: ApiParts) -> dict[str, str]:
@@ -58,7 +59,7 @@ async def ready(parts: ApiParts) -> dict[str, str]:
     tags=["Operate"],
     summary="Measurements for Prometheus",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.NOTHING},
+    opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.NOTHING},
     responses={200: success(str, "Prometheus text format", media_type="text/plain")} | problems(limited=False),
 )
 async def metrics(parts: ApiParts) -> Response[bytes]:
@@ -66,13 +67,13 @@ async def metrics(parts: ApiParts) -> Response[bytes]:
     return Response(parts.exposition(), media_type="text/plain; version=0.0.4")
 
 
-@get("/openapi.json", include_in_schema=False, opt={COUNTED_AS: Count.OPEN_CALL})
+@get("/openapi.json", include_in_schema=False, opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.OPEN_CALL})
 async def openapi(request: ApiRequest) -> Response[bytes]:
     """Return the OpenAPI document."""
     return Response(openapi_document(request.app.state.openapi()), media_type=MediaType.JSON)
 
 
-@get("/docs", include_in_schema=False, opt={COUNTED_AS: Count.OPEN_CALL})
+@get("/docs", include_in_schema=False, opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.OPEN_CALL})
 async def docs(request: ApiRequest) -> Response[str]:
     """Return the OpenAPI document as a page to read."""
     page = docs_page(request.app.state.openapi())

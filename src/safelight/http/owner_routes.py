@@ -8,6 +8,7 @@ from safelight.domain.events import Action
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, caller_of
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import problems
 from safelight.http.parts import Parts
 from safelight.http.paths import OwnerId, word
@@ -23,7 +24,7 @@ MANAGING = problems(errors.NotAuthenticated, errors.NotAllowed, errors.RequestIn
     tags=["Manage"],
     summary="See what an owner uses",
     response_description="What it uses and may use",
-    opt={ACTION: Action.OWNER_READ},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.OWNER_READ},
     responses=MANAGING,
 )
 async def one(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> OwnerOut:
@@ -38,7 +39,7 @@ async def one(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> OwnerO
     tags=["Manage"],
     summary="Block an owner",
     response_description="It is blocked",
-    opt={ACTION: Action.OWNER_BLOCKED},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.OWNER_BLOCKED},
     responses=MANAGING,
 )
 async def block(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> OwnerOut:
@@ -57,7 +58,7 @@ async def block(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> Owne
     tags=["Manage"],
     summary="Unblock an owner",
     response_description="It is not blocked",
-    opt={ACTION: Action.OWNER_UNBLOCKED},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.OWNER_UNBLOCKED},
     responses=MANAGING,
 )
 async def unblock(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> OwnerOut:
@@ -73,7 +74,7 @@ async def unblock(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> Ow
     tags=["Manage"],
     summary="Erase an owner",
     response_description="What was deleted",
-    opt={ACTION: Action.OWNER_ERASED},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.OWNER_ERASED},
     responses=MANAGING,
 )
 async def erase(owner_id: OwnerId, request: ApiRequest, parts: ApiParts) -> ErasedOut:

@@ -31,6 +31,7 @@ class Count(Enum):
     """What a call of a route counts as."""
 
     NOTHING = auto()
+    """There is no limit."""
     CALL = auto()
     """A call of the API, unless it comes with an API key, which is looked at."""
     OPEN_CALL = auto()

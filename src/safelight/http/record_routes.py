@@ -19,6 +19,7 @@ from safelight.domain.report import ImageReport
 from safelight.domain.who import Role, Scope, Who
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, caller_of, find_image
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.parts import Parts
 from safelight.http.paths import RecordId, RecordType, record_in
@@ -36,7 +37,7 @@ KindName = Annotated[str, PathParameter(description="Name of the kind")]
     tags=["Associate"],
     summary="Attach an image to a record, or give it another position",
     response_description="What is there now",
-    opt={BODY_SHAPE: PlacedIn, ACTION: Action.ATTACHED},
+    opt={WHO: (By.UPLOAD_KEY, By.UPLOADER), BODY_SHAPE: PlacedIn, ACTION: Action.ATTACHED},
     responses=problems(
         *BODY,
         NotAuthenticated,
@@ -80,7 +81,7 @@ async def attach(
     tags=["Associate"],
     summary="See the images of one kind at a record",
     response_description="What is there, in order",
-    opt={ACTION: Action.RECORD_READ},
+    opt={WHO: (By.READ_KEY, By.USER), ACTION: Action.RECORD_READ},
     responses=problems(NotAuthenticated, NotAllowed, errors.UnknownKind, RequestInvalid),
 )
 async def place(
@@ -101,7 +102,7 @@ async def place(
     tags=["Associate"],
     summary="See all images at a record",
     response_description="What is there, by kind and in order",
-    opt={ACTION: Action.RECORD_READ},
+    opt={WHO: (By.READ_KEY, By.USER), ACTION: Action.RECORD_READ},
     responses=problems(NotAuthenticated, NotAllowed, RequestInvalid),
 )
 async def record(record_type: RecordType, record_id: RecordId, request: ApiRequest, parts: ApiParts) -> AttachedOut:
@@ -118,7 +119,7 @@ async def record(record_type: RecordType, record_id: RecordId, request: ApiReque
     tags=["Associate"],
     summary="Delete all images at a record",
     response_description="What was deleted",
-    opt={ACTION: Action.RECORD_DELETED},
+    opt={WHO: (By.MANAGE_KEY,), ACTION: Action.RECORD_DELETED},
     responses=problems(NotAuthenticated, NotAllowed, RequestInvalid),
 )
 async def remove_record(

@@ -9,6 +9,7 @@ from safelight.domain.report import ImageReport
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of, find_image
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.reports import report_response
 from safelight.http.wire import VerdictIn, parse
@@ -22,7 +23,7 @@ from safelight.upkeep.review import Review, review_image
     tags=["Manage"],
     summary="Approve or reject a held image",
     response_description="It is ready, or rejected",
-    opt={BODY_SHAPE: VerdictIn, ACTION: Action.REVIEWED},
+    opt={WHO: (By.MANAGE_KEY,), BODY_SHAPE: VerdictIn, ACTION: Action.REVIEWED},
     responses=problems(
         *BODY,
         errors.NotAuthenticated,

@@ -29,6 +29,7 @@ from safelight.http.auth import (
     origin_of,
     reach_image,
 )
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import FOR_ANYBODY, FOR_ANYBODY_OR_BEARER, REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
@@ -69,7 +70,7 @@ Out = TypeVar("Out")
     summary="List the kinds",
     response_description="Every kind",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
+    opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
     responses=problems(),
 )
 async def kinds(parts: ApiParts) -> Response[KindsOut]:
@@ -83,7 +84,7 @@ async def kinds(parts: ApiParts) -> Response[KindsOut]:
     summary="See what a kind accepts",
     response_description="The kind",
     security=FOR_ANYBODY,
-    opt={COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
+    opt={WHO: (By.ANYBODY,), COUNTED_AS: Count.OPEN_CALL, ACTION: Action.KIND_READ},
     responses=problems(errors.UnknownKind),
 )
 async def one_kind(
@@ -99,7 +100,11 @@ async def one_kind(
     tags=["6 Show"],
     summary="Go to a rendition",
     security=FOR_ANYBODY_OR_BEARER,
-    opt={COUNTED_AS: Count.SHOW, ACTION: Action.VIEWED},
+    opt={
+        WHO: (By.PUBLIC, By.READ_KEY, By.OWNER, By.VIEWER, By.READ_TOKEN, By.SIGNATURE),
+        COUNTED_AS: Count.SHOW,
+        ACTION: Action.VIEWED,
+    },
     responses={
         302: success(None, "The rendition is at `Location`"),
         202: success(None, "A lazy variant is being rendered: ask again after `Retry-After`"),

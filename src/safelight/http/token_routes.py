@@ -10,6 +10,7 @@ from safelight.domain.tokens import Purpose
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.upload_routes import SECRET
@@ -24,7 +25,7 @@ from safelight.upkeep.revoke_tokens import revoke_tokens
     tags=["Manage"],
     summary="Get the read token of an image",
     response_description="The token",
-    opt={ACTION: Action.TOKENS_GIVEN},
+    opt={WHO: (By.READ_KEY, By.OWNER, By.VIEWER), ACTION: Action.TOKENS_GIVEN},
     responses=problems(*REACHING, errors.ImageGone),
 )
 async def give_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[TokensOut]:
@@ -45,7 +46,7 @@ async def give_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) ->
     tags=["Manage"],
     summary="Revoke the tokens of an image",
     response_description="No token that was given out is good any more",
-    opt={ACTION: Action.TOKENS_REVOKED},
+    opt={WHO: (By.MANAGE_KEY, By.OWNER), ACTION: Action.TOKENS_REVOKED},
     responses=problems(*REACHING),
 )
 async def withdraw_tokens(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:

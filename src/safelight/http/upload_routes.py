@@ -11,6 +11,7 @@ from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.rate_headers import headers_of_owner
@@ -32,7 +33,7 @@ SECRET = {"cache-control": "no-store"}
     tags=["1 Request"],
     summary="Ask to upload an image",
     response_description="The record is made",
-    opt={BODY_SHAPE: UploadRequestIn, ACTION: Action.REQUESTED},
+    opt={WHO: (By.UPLOAD_KEY, By.UPLOADER), BODY_SHAPE: UploadRequestIn, ACTION: Action.REQUESTED},
     responses=problems(
         *BODY,
         errors.NotAuthenticated,
@@ -87,7 +88,7 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
     tags=["1 Request"],
     summary="Get a fresh upload URL",
     response_description="A further permission to upload",
-    opt={BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
+    opt={WHO: (By.UPLOAD_KEY, By.OWNER, By.WRITE_TOKEN), BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
     responses=problems(
         *BODY,
         *REACHING,
@@ -123,7 +124,7 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     tags=["3 Confirm"],
     summary="Say that the bytes are there",
     response_description="The image is on its way",
-    opt={ACTION: Action.CONFIRMED},
+    opt={WHO: (By.UPLOAD_KEY, By.OWNER, By.WRITE_TOKEN), ACTION: Action.CONFIRMED},
     responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
 )
 async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:

@@ -8,6 +8,7 @@ from safelight.domain.image import ImageId
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of
+from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.reports import headers_of, report_of
 from safelight.http.wire import VisibilityIn, VisibilityOut, parse
@@ -28,7 +29,11 @@ NOW_PROTECTED = (
     tags=["Manage"],
     summary="Make an image public or protected",
     response_description="It is so",
-    opt={BODY_SHAPE: VisibilityIn, ACTION: Action.PUBLISHED},  # a refusal is noted as that of the graver of the two
+    opt={
+        WHO: (By.MANAGE_KEY,),
+        BODY_SHAPE: VisibilityIn,
+        ACTION: Action.PUBLISHED,  # a refusal is noted as that of the graver of the two
+    },
     responses=problems(
         *BODY, errors.NotAuthenticated, errors.NotAllowed, errors.ImageNotFound, errors.WrongState, errors.ImageBusy
     ),

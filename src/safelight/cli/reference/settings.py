@@ -1,0 +1,23 @@
+"""The page of settings."""
+
+from safelight.cli.reference.markdown import table
+from safelight.cli.settings import groups
+from safelight.settings import Settings
+
+INTRODUCTION = """# Settings
+
+Each is read from the environment, or from a file `.env` in the working directory. `safelight up` lists every mistake at
+once and stops; a name that is none of these is told. Durations are in seconds, sizes in bytes. The client's
+`safelight upload` reads two more: `SAFELIGHT_URL` and `SAFELIGHT_API_KEY`.
+
+This page is made from `src/safelight/settings.py` by `make docs`.
+"""
+
+
+def page(settings: type[Settings] = Settings) -> str:
+    """Return the page."""
+    parts = [INTRODUCTION]
+    for heading, rows in groups(settings):
+        lines = [(f"`{row.name}`", row.type, row.default, row.meaning) for row in rows]
+        parts.append(f"## {heading}\n\n{table(('name', 'type', 'default', 'meaning'), lines)}")
+    return "\n".join(parts)
