@@ -109,6 +109,14 @@ def test_what_is_missing_beside_a_jwks_is_told_at_once() -> None:
     assert told(jwt_jwks_url="https://id.example/").keys() == {"jwt_issuer", "jwt_audience"}
 
 
+def test_a_scanner_that_hangs_must_leave_time_to_render() -> None:
+    """Otherwise it would be the image that took too long, and failed."""
+    with pytest.raises(ValidationError, match="it may be 240 at most"):
+        Settings(process_timeout=300, render_timeout=60, scan_timeout=241)
+
+    assert Settings(process_timeout=300, render_timeout=60, scan_timeout=240)
+
+
 def test_every_mistake_is_told_at_once() -> None:
     bad = told(port=-1, webhook_url="http://app.example/", webhook_secret="secret", slots=0)
 

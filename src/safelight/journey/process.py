@@ -82,9 +82,16 @@ async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer
     except (Ours, UnknownKind) as error:
         return Broken(error.code, str(error))
     except TimeoutError:
-        return Broken("processing_timeout", f"processing took longer than {lease}")
+        return _too_late(work, lease)
     except Exception as error:  # noqa: BLE001 - whoever runs this logs it whole; the image must not stay taken
         return Broken("internal_error", type(error).__name__, error)
+
+
+def _too_late(work: "_Work", lease: timedelta) -> Outcome:
+    """Return whose fault it is: that a scanner is slow must fail no image."""
+    if work.is_at_the_gate:
+        return Waits(ScannerFailed.code, f"the scan took all of the {lease} that there are for an image")
+    return Broken("processing_timeout", f"processing took longer than {lease}")
 
 
 async def _known(image_id: ImageId, records: Records) -> Image:
@@ -154,12 +161,16 @@ class _Work:
         self._signals = signals
         self._gate = gate
         self._stored = set[keys.Key]()
+        self.is_at_the_gate = False
+        """Whether the file is being scanned."""
 
     async def render(self, kind: Kind, renderer: Renderer) -> Done:
         """Have the file scanned, store what the renderer yields, then the original."""
         source = keys.incoming_of(self._image, self._image.upload_attempt)
         stored = await self._objects.head(source)
+        self.is_at_the_gate = True
         unscanned = await self._gate.let_in(stored, self._objects)
+        self.is_at_the_gate = False
         look = None
         rendering = renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind))
         async with aclosing(rendering) as parts:

@@ -133,6 +133,8 @@ def test_lazy_variants_are_not_among_those_that_are_rendered_at_once() -> None:
         ({"one_per_record": True, "at_most": 3}, "at most one"),
         ({"at_most": 0}, "must be 1 or more"),
         ({"review": "after"}, "review"),
+        ({"scan": "clamav"}, "scan"),
+        ({"scan": ClamAV}, "scan"),
     ],
 )
 def test_words_that_contradict_each_other_are_refused(words: dict[str, Any], said: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.domain.retry import next_attempt
+from safelight.domain.retry import as_long_again, next_attempt
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -45,3 +45,16 @@ def test_the_next_try_is_always_later_and_never_beyond_the_longest_wait(
     at = next_attempt(attempts, now=NOW, base=base_s * SECOND, longest=24 * HOUR, jitter=jitter)
 
     assert NOW < at <= NOW + 24 * HOUR
+
+
+@pytest.mark.parametrize(("waited", "wait"), [(0, 2), (1, 2), (60, 60), (3600, 3600), (7200, 3600), (-5, 2)])
+def test_what_is_waited_for_without_counting_is_waited_for_as_long_again(waited: int, wait: int) -> None:
+    at = as_long_again(NOW - waited * SECOND, now=NOW, base=2 * SECOND, longest=HOUR, jitter=1.0)
+
+    assert at == NOW + wait * SECOND
+
+
+def test_jitter_moves_that_within_the_upper_half_too() -> None:
+    at = as_long_again(NOW - HOUR, now=NOW, base=SECOND, longest=2 * HOUR, jitter=0.0)
+
+    assert at == NOW + HOUR / 2

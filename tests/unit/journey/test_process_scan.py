@@ -1,5 +1,6 @@
 """Step 4, where the kind has a scanner: nothing is taken while it is down, nothing decoded that it has not passed."""
 
+import asyncio
 import hashlib
 from datetime import timedelta
 from typing import Any
@@ -35,7 +36,13 @@ def guarded(stage: Any) -> None:
 
 
 async def process(
-    stage: Any, image: Image, scanner: ScriptedScanner, renderer: Any = None, *, accept: bool = False
+    stage: Any,
+    image: Image,
+    scanner: ScriptedScanner,
+    renderer: Any = None,
+    *,
+    accept: bool = False,
+    lease: timedelta = LEASE,
 ) -> tuple[Image, Outcome] | None:
     return await process_image(
         image.id,
@@ -46,7 +53,7 @@ async def process(
         renderer=renderer or ScriptedRenderer(PARTS),
         signals=stage.signals,
         clock=stage.clock,
-        terms=Terms(LEASE, max_attempts=3, accept_unscanned=accept),
+        terms=Terms(lease, max_attempts=3, accept_unscanned=accept),
     )
 
 
@@ -139,6 +146,18 @@ async def test_a_scanner_that_breaks_down_midway_leaves_nothing_decoded(stage: A
 
     assert (taken.attempt, outcome) == (1, Waits("scanner_failed", "it hung up"))
     assert renderer.sources == []
+
+
+async def test_a_scan_that_outlasts_the_lease_is_the_scanners_fault(stage: Any):
+    image = await uploaded(stage)
+
+    class Stuck(ScriptedScanner):
+        async def scan(self, _scan: Any, _source: Any) -> None:
+            await asyncio.Event().wait()
+
+    _, outcome = await process(stage, image, Stuck(), lease=timedelta(milliseconds=50))
+
+    assert isinstance(outcome, Waits)
 
 
 async def test_an_image_whose_worker_was_lost_waits_for_the_scanner_like_any_other(stage: Any):

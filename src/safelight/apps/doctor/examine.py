@@ -21,6 +21,7 @@ from safelight.apps.doctor import (
     owners,
     records,
     sandbox,
+    scanner,
     webhook,
 )
 from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
@@ -58,6 +59,7 @@ OF_ALL_ELSE: Sequence[Check] = (
     machine.memory_files,
     machine.temporary_folder,
     sandbox.sandbox_round_trip,
+    scanner.scanners,
 )
 
 

@@ -8,7 +8,7 @@ from safelight.domain.events import Delivery
 from safelight.domain.image import State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
-from safelight.ports.records import Records
+from safelight.ports.records import Changes, Records
 from safelight.testing.contracts.records import LATER, image_in, stored
 from safelight.testing.fakes import NOW
 from safelight.testing.samples import LOOK, VERIFIED, rendition
@@ -52,6 +52,21 @@ class RecordsNotesContract:
             assert await snapshot.renditions(image.id) == [thumb]
         assert once.revision > image.revision
         assert await stored(records, image.id) == once
+
+    async def test_an_attempt_that_was_none_is_given_back_by_who_has_it(self, records: Records) -> None:
+        image = await image_in(records, State.PROCESSING)
+        given_back = Changes(attempt=image.attempt - 1, next_attempt_at=LATER)
+
+        with pytest.raises(WrongState):
+            async with records.transaction() as tx:
+                await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED, attempt=9, changes=given_back)
+        async with records.transaction() as tx:
+            moved = await tx.move(
+                image.id, was=State.PROCESSING, now=State.UPLOADED, attempt=image.attempt, changes=given_back
+            )
+
+        assert (moved.state, moved.attempt, moved.next_attempt_at) == (State.UPLOADED, image.attempt - 1, LATER)
+        assert await stored(records, image.id) == moved
 
     @pytest.mark.parametrize("state", [State.UPLOADED, State.HELD, State.FAILED, State.DELETED])
     async def test_nothing_is_noted_of_an_image_that_no_worker_has(self, records: Records, state: State) -> None:
