@@ -48,6 +48,12 @@ def test_no_other_status_is_asked_again(status: int) -> None:
     assert status not in RETRIED
 
 
+def test_a_call_whose_other_try_is_being_answered_is_asked_again_when_the_server_says() -> None:
+    result, commands = converse(ask(REQUEST, Retry(), lambda: 0.0), [answer(409, retry_after="1"), OK])
+
+    assert (result.status, pauses(commands)) == (200, [1.0])
+
+
 def test_a_lost_connection_is_tried_again() -> None:
     result, commands = converse(ask(REQUEST, Retry(), lambda: 0.0), [LOST, LOST, OK])
 

@@ -1,8 +1,7 @@
 """The calls of Safelight's HTTP API, one conversation each.
 
-All of them may be repeated: reading changes nothing, and CONFIRM and DELETE change nothing the second time. POSTs carry
-an `Idempotency-Key`, the same on every try, for servers that honour it; where one does not, a lost answer to REQUEST
-may leave a second record, which expires by itself.
+All of them may be repeated: reading changes nothing, and DELETE changes nothing the second time. POSTs carry an
+`Idempotency-Key`, the same on every try: the server acts once, and gives every try the same answer.
 """
 
 import json

@@ -10,6 +10,9 @@ from safelight_client.exchange import Conversation, NoAnswer, Pause, Request, Re
 RETRIED = frozenset({408, 429, 502, 503, 504})
 """Statuses that say "not now". Every call of this package may be repeated: see `Api`."""
 
+CONFLICT = 409
+"""One that names a time to come back says that another try of the same call is still being answered."""
+
 MAX_DOUBLINGS = 30
 
 
@@ -61,9 +64,9 @@ def _wait_s(answer: Response | NoAnswer, tries: int, retry: Retry, jitter: Calla
         return None
     if isinstance(answer, NoAnswer):
         return None if answer.useless else retry.wait_s(tries, jitter())
-    if answer.status not in RETRIED:
-        return None
     named = retry_after_s(answer)
+    if answer.status not in RETRIED and not (answer.status == CONFLICT and named is not None):
+        return None
     if named is None:
         return retry.wait_s(tries, jitter())
     return named if named <= retry.longest else None
