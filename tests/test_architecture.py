@@ -54,6 +54,16 @@ def test_the_running_server_has_no_image_library_in_its_memory_and_its_zygotes_h
     assert all(_libraries_of_pixels(zygote) for zygote in zygotes)
 
 
+def test_nothing_changes_an_event_of_the_audit_log_and_only_its_age_removes_it():
+    """The one table that no code may update; deleted from only where upkeep forgets what is old."""
+    verbs = re.compile(r"\b(insert|update|delete)\(\s*audit_event\b|\b(INSERT INTO|UPDATE|DELETE FROM) audit_event\b")
+    files = {path.name: path.read_text() for path in (ROOT / "src").rglob("*.py")}
+
+    writing = {(name, *filter(None, found)) for name, text in files.items() for found in verbs.findall(text)}
+
+    assert writing == {("transaction.py", "insert"), ("forget.py", "delete")}
+
+
 def _libraries_of_pixels(pid: str) -> set[str]:
     """Return the files of such libraries that are mapped into a process."""
     files = {line.split(maxsplit=5)[5].strip() for line in _maps(pid) if line.count("/")}
