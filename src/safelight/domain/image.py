@@ -215,6 +215,10 @@ class Image:
         """Whether what is stored of it may be read."""
         return self.state in SHOWN and not self.hidden
 
+    def is_shown_to(self, *, application: bool) -> bool:
+        """Whether somebody may read what is stored of it: the application sees also what waits for its verdict."""
+        return self.is_shown or (application and self.state is State.HELD)
+
 
 @dataclass(frozen=True, slots=True)
 class Rendition:

@@ -63,13 +63,14 @@ class ImageReport:
     ready_at: datetime | None
 
 
-def report(image: Image, renditions: Sequence[Rendition], links: Links) -> ImageReport:
+def report(image: Image, renditions: Sequence[Rendition], links: Links, *, to_application: bool = False) -> ImageReport:
     """Say how an image stands. `renditions` are in the order of the records: by variant, width, format.
 
-    Of an image that is no more it says neither how its file was called nor how it looked.
+    Of an image that is no more it does not say how its file was called, and of one that is not shown not how it looks.
+    `to_application`: it is for the application's server, which sees held images as well.
     """
-    gone = image.state in GONE
-    verified, look = image.verified, None if gone else image.look
+    gone, shown = image.state in GONE, image.is_shown_to(application=to_application)
+    verified, look = image.verified, image.look if shown else None
     return ImageReport(
         id=image.id,
         kind=image.kind,
@@ -84,7 +85,7 @@ def report(image: Image, renditions: Sequence[Rendition], links: Links) -> Image
         height=verified.height if verified else None,
         placeholder=look.placeholder if look else None,
         color=look.color if look else None,
-        variants=_variants(image, renditions, links) if image.is_shown else {},
+        variants=_variants(image, renditions, links) if shown else {},
         error=_error(image),
         created_at=image.created_at,
         ready_at=image.ready_at,

@@ -9,11 +9,15 @@ from safelight.domain.image import Rendition
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a reader wants to see: formats in order of liking, and the width in pixels that it has room for."""
+    """What a reader wants to see: formats in order of liking, and the width in pixels that it has room for.
+
+    `by_application`: whether the reader is the application's server.
+    """
 
     variant: str
     formats: Sequence[OutputFormat]
     width: int | None = None
+    by_application: bool = False
 
 
 def choose(stored: Sequence[Rendition], wish: Wish) -> Rendition | None:

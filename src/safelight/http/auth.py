@@ -85,6 +85,11 @@ def origin_of(request: ApiRequest) -> Origin:
     return caller.origin if caller else _origin(request, NOBODY)
 
 
+def is_application(request: ApiRequest) -> bool:
+    """Whether `caller_of` has found that the application's own server calls."""
+    return origin_of(request).who.role is Role.APPLICATION
+
+
 async def _caller_of(request: ApiRequest, parts: Parts, read_token: str | None) -> Caller:
     header = request.headers.get("authorization")
     if header is None:

@@ -1,8 +1,9 @@
 """CHECK by poll, long poll and events; list, delete and reprocess."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -18,7 +19,7 @@ from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import Role, Scope
 from safelight.http.audit import ACTION
-from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, reach_image
+from safelight.http.auth import ApiParts, ApiRequest, PathId, ReadToken, caller_of, is_application, reach_image
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
@@ -73,7 +74,9 @@ async def check(
         standing = await check_image(
             image.id, records=parts.records, signals=parts.signals, clock=parts.clock, at_most=wait, seen=seen
         )
-    return no_news_response(standing) if seen == standing.image.revision else report_response(standing, parts)
+    if seen == standing.image.revision:
+        return no_news_response(standing)
+    return report_response(standing, parts, to_application=is_application(request))
 
 
 @get(
@@ -103,25 +106,29 @@ async def events(
     )
     first = await anext(standings)  # before the answer begins, so that a refusal can still be said
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return ServerSentEvent(_events(first, standings, parts), headers=headers)
+    tell = partial(_event, parts=parts, to_application=is_application(request))
+    return ServerSentEvent(_events(first, standings, tell, parts), headers=headers)
 
 
 async def _events(
-    first: Standing | None, later: AsyncGenerator[Standing | None, None], parts: Parts
+    first: Standing | None,
+    later: AsyncGenerator[Standing | None, None],
+    tell: Callable[[Standing | None], ServerSentEventMessage],
+    parts: Parts,
 ) -> AsyncIterator[ServerSentEventMessage]:
     until = parts.clock.now() + parts.limits.events_max
     async with aclosing(later) as standings:
-        yield _event(first, parts)
+        yield tell(first)
         async for standing in standings:
-            yield _event(standing, parts)
+            yield tell(standing)
             if parts.clock.now() >= until:
                 return
 
 
-def _event(standing: Standing | None, parts: Parts) -> ServerSentEventMessage:
+def _event(standing: Standing | None, parts: Parts, *, to_application: bool) -> ServerSentEventMessage:
     if standing is None:
         return ServerSentEventMessage(data=None, comment="ping")
-    body = msgspec.json.encode(report_of(standing, parts)).decode()
+    body = msgspec.json.encode(report_of(standing, parts, to_application=to_application)).decode()
     return ServerSentEventMessage(data=body, event=STREAM_EVENT, id=str(standing.image.revision))
 
 
@@ -159,7 +166,7 @@ async def page(
         )
         shown = images[:limit]
         renditions = await snapshot.renditions_of([image.id for image in shown])
-    reports = [report_of(Standing(image, renditions.get(image.id, ())), parts) for image in shown]
+    reports = [report_of(Standing(image, renditions.get(image.id, ())), parts, to_application=True) for image in shown]
     return PageOut(reports, next=shown[-1].id if len(images) > limit else None)
 
 

@@ -14,14 +14,17 @@ RETRY_AFTER_S = 1
 _ETAG = re.compile(r'W/"r(\d{1,18})"')
 
 
-def report_of(standing: Standing, parts: Parts) -> ImageReport:
+def report_of(standing: Standing, parts: Parts, *, to_application: bool = False) -> ImageReport:
     """Return what is said of the image."""
-    return report(standing.image, standing.renditions, parts.links)
+    return report(standing.image, standing.renditions, parts.links, to_application=to_application)
 
 
-def report_response(standing: Standing, parts: Parts, *, status: int = 200) -> Response[ImageReport]:
+def report_response(
+    standing: Standing, parts: Parts, *, status: int = 200, to_application: bool = False
+) -> Response[ImageReport]:
     """Return the answer to CHECK."""
-    return Response(report_of(standing, parts), status_code=status, headers=headers_of(standing))
+    content = report_of(standing, parts, to_application=to_application)
+    return Response(content, status_code=status, headers=headers_of(standing))
 
 
 def no_news_response(standing: Standing) -> Response[None]:

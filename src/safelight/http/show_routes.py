@@ -26,6 +26,7 @@ from safelight.http.auth import (
     ReadToken,
     caller_of,
     find_image,
+    is_application,
     origin_of,
     reach_image,
 )
@@ -138,13 +139,15 @@ async def show(
     """Redirect to the rendition: of `format`, or else by `Accept`; `width` or wider, or else the widest.
 
     Anybody may see a public image; a protected one needs its read token, in the header or as `?read_token=`. A lazy
-    variant is rendered when it is first asked for: the answer waits for it, or is 202.
+    variant is rendered when it is first asked for: the answer waits for it, or is 202. Of an image that is held for
+    review only an API key sees anything.
     """
     if token is None:
         image, left = await _showable(ImageId(image_id), request, parts, read_token)
     else:
         image, left = await _signed(ImageId(image_id), variant, request, parts)
-    wish = Wish(variant, [wanted_format] if wanted_format else acceptable(accept), width)
+    formats = [wanted_format] if wanted_format else acceptable(accept)
+    wish = Wish(variant, formats, width, by_application=is_application(request))
     with parts.metrics.step("show"):
         url = await show_variant(
             image,

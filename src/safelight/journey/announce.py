@@ -109,7 +109,7 @@ async def _claim(
             last_error=owed.last_error,
         )
         image = await tx.image(owed.image_id)
-        data = report(image, await tx.renditions(image.id), links)
+        data = report(image, await tx.renditions(image.id), links, to_application=True)
     return owed, msgspec.json.encode(Message(owed.event, owed.created_at, data))
 
 

@@ -39,12 +39,14 @@ async def show_variant(
     """Return the URL of the rendition that suits the wish; None where it is being rendered, and was not ready in time.
 
     A public one has a direct URL; a protected one gets a signed URL, equal for everyone within its time bucket. A lazy
-    variant is rendered when it is first asked for. Raises ImageGone, ImageNotReady, UnknownVariant.
+    variant is rendered when it is first asked for. Of a held image the application alone sees anything.
+
+    Raises ImageGone, ImageNotReady, UnknownVariant.
     """
     if image.state in BYTES_OWED:
         raise ImageGone(image_id=image.id, state=image.state)
     reader = _Reader(image, wish, records)
-    chosen = await reader.best() if image.is_shown else None
+    chosen = await reader.best() if image.is_shown_to(application=wish.by_application) else None
     if chosen is None:
         declared = _declared(image, wish, kinds)
         if not (declared.lazy and image.state is State.READY and image.original_kept and image.is_shown):

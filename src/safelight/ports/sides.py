@@ -20,6 +20,10 @@ class Sides(Protocol):
         """
         ...
 
+    async def owe(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that the other side is to be cleared then, unless that is noted already. The revision stays."""
+        ...
+
     async def settle(self, image_id: ImageId, *, due_at: datetime, again_at: datetime | None = None) -> None:
         """Note that the other side is clear, or that it is to be cleared `again_at`. The revision stays.
 

@@ -11,6 +11,7 @@ from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
 from safelight.ports.signals import Signals
 from safelight.upkeep.render import remove_renditions, render_variants
+from safelight.upkeep.sides import storing
 
 
 async def render_lazily(
@@ -39,12 +40,15 @@ async def render_lazily(
         return 0
     if any(one.variant == variant and one.fingerprint == declared.fingerprint for one in stored):
         return 0
-    made = await render_variants(image, {variant}, kind=kind, objects=objects, renderer=renderer)
     outdated = [one for one in stored if one.variant == variant]
+    made: list[Rendition] = []
     try:
-        await _note(image, made, outdated, records, clock)
-    except WrongState:
-        await _leave(image, made, records, objects)
+        async with storing(image, records=records, clock=clock):
+            made += await render_variants(image, {variant}, kind=kind, objects=objects, renderer=renderer)
+            await _note(image, made, outdated, records, clock)
+    except WrongState as lost:
+        if lost.state in BYTES_OWED:  # it may have been purged before the last of them was stored
+            await remove_renditions(made, image, objects)
         return 0
     await signals.changed(image_id)
     return len(made)
@@ -58,11 +62,3 @@ async def _note(
         for rendition in made:
             await tx.add_rendition(rendition, attempt=image.attempt)
         await tx.retire_renditions(image.id, outdated, at=clock.now())
-
-
-async def _leave(image: Image, made: Collection[Rendition], records: Records, objects: ObjectStore) -> None:
-    """Remove what was made for nothing, unless whoever took the image may have made the same: the sweep knows."""
-    async with records.reading() as snapshot:
-        now = await snapshot.image(image.id)
-    if now.state in BYTES_OWED or now.public != image.public:
-        await remove_renditions(made, image, objects)

@@ -16,6 +16,7 @@ from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
 from safelight.ports.signals import Signals
 from safelight.upkeep.render import remove_renditions, render_variants
+from safelight.upkeep.sides import storing
 
 Form = tuple[str, str, str, int]
 """What tells one rendition of an image from another: variant, fingerprint, format and width in pixels."""
@@ -73,9 +74,11 @@ async def reprocess_image(
         if taken is None:
             raise WrongState(image_id=image.id, state="taken by another worker")
         image = taken
-        made = await render_variants(image, wanted, kind=kind, objects=objects, renderer=renderer)
     try:
-        await _swap(image, which, made, kind, records, clock)
+        async with storing(image, records=records, clock=clock):
+            if wanted:
+                made += await render_variants(image, wanted, kind=kind, objects=objects, renderer=renderer)
+            await _swap(image, which, made, kind, records, clock)
     except WrongState as lost:
         if lost.state in BYTES_OWED:  # it may have been purged before the last of them was stored
             await remove_renditions(made, image, objects)

@@ -6,13 +6,14 @@ same, and until it is done or due nobody else begins: no copy is ever removed th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from safelight.domain import keys
 from safelight.domain.errors import ImageBusy, ObjectChanged, ObjectMissing, SafelightError, StorageFailed, WrongState
 from safelight.domain.image import Image, ImageId, Rendition
+from safelight.domain.jobs import ClearSide
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records, Transaction
@@ -77,6 +78,22 @@ async def clear_side(image_id: ImageId, *, records: Records, objects: ObjectStor
     except TimeoutError:
         raise StorageFailed(f"clearing a side of image {image_id} took longer than {AT_MOST}") from None
     return True
+
+
+@asynccontextmanager
+async def storing(image: Image, *, records: Records, clock: Clock) -> AsyncIterator[None]:
+    """Return a block that stores renditions of an image, on the side where it is known to be.
+
+    Should the block break off, and the image have been moved meanwhile, that side is cleared once more.
+    """
+    try:
+        yield
+    except BaseException:
+        async with records.transaction() as tx:
+            if (await tx.image(image.id)).public is not image.public:
+                await tx.sides.owe(image.id, at=clock.now())
+                await tx.enqueue(ClearSide(image.id))
+        raise
 
 
 async def recover_sides(*, records: Records, clock: Clock, limit: int) -> int:

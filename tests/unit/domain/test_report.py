@@ -1,5 +1,6 @@
 """What is said of an image: how far it is, and nothing of a file that is no more."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,8 +43,34 @@ async def test_a_deleted_image_tells_nothing_of_its_file(stage: Any):
     assert (told.filename, told.placeholder, told.color) == ("", None, None)
 
 
-@pytest.mark.parametrize("state", sorted({State.READY, State.FAILED, State.REJECTED} - GONE))
+async def test_a_rejected_image_tells_how_it_was_called_and_not_how_it_looked(stage: Any):
+    told = await said(stage, State.REJECTED)
+
+    assert (told.filename, told.placeholder, told.color) == ("me.jpg", None, None)
+
+
+@pytest.mark.parametrize("state", sorted({State.READY, State.FAILED} - GONE))
 async def test_any_other_tells_it(stage: Any, state: State):
     told = await said(stage, state)
 
     assert (told.filename, told.placeholder, told.color) == ("me.jpg", LOOK.placeholder, LOOK.color)
+
+
+async def test_of_a_held_image_the_application_alone_hears_how_it_looks(stage: Any):
+    image = replace(await stage.image_in(State.HELD), look=LOOK, hidden=True)
+    stored = [rendition(image.id)]
+
+    to_all = report(image, stored, stage.links)
+    to_application = report(image, stored, stage.links, to_application=True)
+
+    assert (to_all.status, to_all.placeholder, to_all.color, to_all.variants) == (State.HELD, None, None, {})
+    assert (to_application.placeholder, set(to_application.variants)) == (LOOK.placeholder, {"thumb"})
+
+
+@pytest.mark.parametrize("state", [State.UPLOADED, State.PROCESSING])
+async def test_a_hidden_image_is_shown_to_nobody_before_it_is_whole(stage: Any, state: State):
+    image = replace(await stage.image_in(state), hidden=True)
+
+    told = report(image, [rendition(image.id)], stage.links, to_application=True)
+
+    assert told.variants == {}

@@ -8,12 +8,14 @@ from safelight.domain import keys
 from safelight.domain.errors import ImageRejected, Reason
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.image import Image, Rendition, State, Verified
+from safelight.domain.jobs import ClearSide
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.variant import cover, fit
 from safelight.ports.records import Changes
 from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import ScriptedRenderer
 from safelight.upkeep.lazy import render_lazily
+from safelight.upkeep.sides import clear_side
 
 ORIGINAL = b"the original"
 SHA = "ab" * 32
@@ -132,7 +134,9 @@ async def test_an_image_that_moves_to_the_other_side_meanwhile_leaves_nothing_on
             await tx.set_public(image.id, attempt=taken.attempt, public=False)
 
     assert await render(stage, image, renderer=Meddling(protect)) == 0
+    await clear_side(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
 
+    assert stage.queued() == [ClearSide(image.id)]
     assert not [key for key in await stage.keys() if key.startswith("public/")]
 
 

@@ -12,6 +12,7 @@ from safelight.domain.events import Action
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import Image, Rendition, State, Verified
+from safelight.domain.jobs import ClearSide
 from safelight.domain.kind import Kind
 from safelight.domain.variant import Variant, cover, fit
 from safelight.ports.records import Changes
@@ -19,7 +20,9 @@ from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import ScriptedRenderer
 from safelight.upkeep.owed import owe_reprocess
 from safelight.upkeep.reprocess import Which, reprocess_image, variants_to_render
+from safelight.upkeep.sides import clear_side
 from safelight.upkeep.sweep import sweep_orphans
+from safelight.upkeep.visibility import set_visibility
 
 ORIGINAL = b"the original"
 SHA = "ab" * 32
@@ -326,3 +329,36 @@ async def test_a_lazy_variant_that_is_there_is_rendered_again_when_it_is_declare
     assert await reprocess(stage, image, LAZILY) == 1
 
     assert await shown(stage, image) == {(name, one.fingerprint) for name, one in LAZILY.variants.items()}
+
+
+@pytest.mark.parametrize("error", [None, ImageRejected(Reason.DAMAGED)], ids=["finished", "broken off"])
+async def test_an_image_that_is_protected_meanwhile_leaves_nothing_public_behind(stage: Any, error: Exception | None):
+    """What it stored too late for the switch to remove it is removed all the same."""
+    image = await ready_image(stage)
+    kind = declared(thumb=THUMB, wide=WIDE)
+
+    class Protecting:
+        async def render(self, _source: object, _recipe: object) -> Any:
+            await set_visibility(
+                await stage.stored(image.id),
+                stage.origin,
+                public=False,
+                records=stage.records,
+                objects=stage.objects,
+                signals=stage.signals,
+                clock=stage.clock,
+            )
+            for part in (INSPECTED, *forms(kind, only={"thumb"})):
+                yield part
+            if error:
+                raise error
+
+    with pytest.raises(type(error) if error else WrongState):
+        await reprocess(stage, image, kind, renderer=Protecting())
+    late = {key for key in await stage.keys() if key.startswith(keys.PUBLIC)}
+    await clear_side(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+
+    assert late
+    assert stage.queued() == [ClearSide(image.id)]
+    assert not {key for key in await stage.keys() if key.startswith(keys.PUBLIC)}
+    assert {one.variant for one in await stage.renditions(image.id)} == {"thumb", "wide"}

@@ -29,6 +29,11 @@ class SqlSides:
         row = taken.one_or_none()
         return None if row is None else image_from(row)
 
+    async def owe(self, image_id: ImageId, *, at: datetime) -> None:
+        """Note that the other side is to be cleared, unless that is noted already."""
+        clear = (image.c.id == image_id, image.c.clear_due_at.is_(None))
+        await self._run.execute(update(image).where(*clear).values(clear_due_at=at))
+
     async def settle(self, image_id: ImageId, *, due_at: datetime, again_at: datetime | None = None) -> None:
         """Note that the other side is clear, or to be cleared again."""
         mine = (image.c.id == image_id, image.c.clear_due_at == due_at)

@@ -92,6 +92,16 @@ class RecordsSidesContract:
 
         assert due == [[], [images[1].id], [images[1].id, images[0].id], [images[1].id]]
 
+    async def test_what_came_late_to_a_side_is_owed_to_be_cleared(self, records: Records) -> None:
+        image = await image_in(records, State.READY)
+
+        async with records.transaction() as tx:
+            await tx.sides.owe(image.id, at=LATER)
+            await tx.sides.owe(image.id, at=MUCH_LATER)
+
+        owed = await stored(records, image.id)
+        assert (owed.clear_due_at, owed.attempt, owed.revision) == (LATER, image.attempt, image.revision)
+
     async def test_what_is_cleared_is_settled_and_nobody_sees_a_change(self, records: Records) -> None:
         image = await image_in(records, State.READY)
         await take(records, image)
