@@ -1,6 +1,6 @@
 """How this process asks and tells the application over HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -37,19 +37,24 @@ async def questions(settings: Settings, kinds: Kinds, clock: Clock, ids: Ids) ->
 
     Raises WebhookInvalid where there is no secret to sign with, or a URL to which nothing may go.
     """
-    asking = [(kind.name, kind.rules.url) for kind in kinds.values() if kind.rules is not None]
+    asking = asking_kinds(kinds)
     if not asking:
         yield None
         return
     if settings.webhook_secret is None:
         raise WebhookInvalid(
-            f"Kind {asking[0][0]!r} has rules=Webhook(...), and SAFELIGHT_WEBHOOK_SECRET, which signs what is asked, "
-            f"is not set. Make one, and tell the application: {A_NEW_SECRET}"
+            f"Kind {next(iter(asking))!r} has rules=Webhook(...), and SAFELIGHT_WEBHOOK_SECRET, which signs what is "
+            f"asked, is not set. Make one, and tell the application: {A_NEW_SECRET}"
         )
     async with _channel(settings, timeout=settings.rules_timeout) as channel:
-        for name, url in asking:
+        for name, url in asking.items():
             _see_that_it_may_go_there(channel, name, url)
         yield Questioner(channel, clock=clock, ids=ids)
+
+
+def asking_kinds(kinds: Kinds) -> Mapping[str, str]:
+    """Return the URL of each kind, by its name, whose rules the application is asked."""
+    return {kind.name: kind.rules.url for kind in kinds.values() if kind.rules is not None}
 
 
 def _channel(settings: Settings, *, timeout: timedelta) -> Channel:

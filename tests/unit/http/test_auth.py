@@ -1,6 +1,7 @@
 """Who may do what: by key, by token, or not at all."""
 
 from collections.abc import Awaitable, Callable, Collection
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -111,6 +112,19 @@ async def test_a_revoked_key_opens_nothing(call: httpx.AsyncClient, add_key: Add
     answer = await call.get("/v1/images", headers=bearer(KEY))
 
     assert code(answer) == (401, "not_authenticated")
+
+
+async def test_a_key_past_its_end_opens_nothing(call: httpx.AsyncClient, stage: Any):
+    ends_at = stage.clock.now() + timedelta(hours=1)
+    async with stage.records.transaction() as tx:
+        digest = api_keys.digest(SECRET)
+        await tx.add_api_key(ApiKey(KEY_ID, "test", digest, frozenset(Scope), stage.clock.now(), expires_at=ends_at))
+    before = await call.get("/v1/images", headers=bearer(KEY))
+
+    stage.clock.advance(timedelta(hours=1))
+
+    assert before.status_code == 200
+    assert code(await call.get("/v1/images", headers=bearer(KEY))) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("scope", Scope)

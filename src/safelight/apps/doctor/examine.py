@@ -55,6 +55,7 @@ OF_ALL_ELSE: Sequence[Check] = (
     network.public_url,
     network.delivery_url,
     webhook.webhook,
+    webhook.rules,
     machine.descriptors,
     machine.memory_files,
     machine.temporary_folder,
