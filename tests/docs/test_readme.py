@@ -72,6 +72,12 @@ def test_every_kinds_file_can_be_loaded(block: Example, tmp_path: Path):
     assert load_kinds(kinds).keys().isdisjoint(EXAMPLES)
 
 
+def test_no_two_blocks_declare_one_kind():
+    declared = [name for block in KINDS for name in re.findall(r"""\bKind\(\s*"([\w-]+)\"""", block.parsed)]
+
+    assert len(declared) == len(set(declared)), "one of them would be served in the place of the other"
+
+
 @pytest.mark.parametrize("page", BLOCKS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_python_block_of_a_page_runs(
     page: Path, server: Server, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

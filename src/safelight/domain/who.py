@@ -20,7 +20,7 @@ class Scope(StrEnum):
     READ = "read"
     """See every image and its protected renditions."""
     MANAGE = "manage"
-    """List, delete and reprocess images."""
+    """Delete, review and reprocess images, make them public or protected; see, block and erase owners."""
 
 
 class Role(StrEnum):

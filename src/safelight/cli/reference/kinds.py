@@ -41,8 +41,8 @@ profile = Kind(
     },
 )
 
-receipt = Kind(
-    "receipt",
+invoice = Kind(
+    "invoice",
     at_most=20,
     may_upload=signed_in,
     may_view=for_staff,
