@@ -12,9 +12,11 @@ from pathlib import Path
 
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import open_records
+from safelight.domain.answer import Question
 from safelight.domain.events import Action, AuditEvent, Delivery
-from safelight.domain.image import Checksum, ChecksumAlgorithm, Ending, State
+from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Ending, Image, NewImage, State
 from safelight.domain.jobs import DeliveryId
+from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
 from safelight.ports.records import Changes, Transaction
 from safelight.testing.fakes import NOW, RecordingJobs
@@ -23,12 +25,25 @@ from safelight.testing.samples import LOOK, VERIFIED, new_image, rendition
 LEASE = NOW + timedelta(minutes=5)
 
 
+LIMITS = OwnerLimits(requests_per_minute=100, open_uploads=100, images=100, bytes=10**9)
+POST = Attachment("post", "7")
+CLAIMED_UNTIL, KEPT_UNTIL = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
+ANSWERED = Question("key:k1", "0190-once", "d" * 64)
+
+
+async def request(tx: Transaction, new: NewImage) -> Image:
+    """Reserve for an image and add it, as REQUEST does."""
+    if new.owner is not None:
+        await tx.owners.reserve(new.owner, size=new.declared_bytes, limits=LIMITS, now=NOW)
+    return await tx.add(new)
+
+
 async def fill(tx: Transaction) -> None:
-    """Add a requested, an uploaded, a ready and a rejected image, and what belongs to them."""
-    await tx.add(new_image(1, checksum=Checksum(ChecksumAlgorithm.CRC32C, "4waSgw==")))
-    uploaded = await tx.add(new_image(2, owner=None, attached_to=None))
+    """Add a requested, an uploaded, a ready and a rejected image, and what belongs to them; then owners and places."""
+    await request(tx, new_image(1, checksum=Checksum(ChecksumAlgorithm.CRC32C, "4waSgw==")))
+    uploaded = await request(tx, new_image(2, owner=None, attached_to=None))
     await tx.move(uploaded.id, was=State.REQUESTED, now=State.UPLOADED)
-    ready, rejected = await tx.add(new_image(3)), await tx.add(new_image(4))
+    ready, rejected = await request(tx, new_image(3)), await request(tx, new_image(4))
     for image in (ready, rejected):
         confirmed = await tx.move(image.id, was=State.REQUESTED, now=State.UPLOADED)
         await tx.take(confirmed, now=State.PROCESSING, lease_until=LEASE)
@@ -42,6 +57,28 @@ async def fill(tx: Transaction) -> None:
     await tx.add_delivery(Delivery.owed(DeliveryId("d" * 32), ready.id, State.READY, at=NOW))
     await tx.audit(AuditEvent(NOW, Action.READY, "system", ready.id, address="192.0.2.1", request_id="r1"))
     await tx.add_api_key(ApiKey(ApiKeyId("k1"), "shop", "a" * 64, frozenset({Scope.READ, Scope.UPLOAD}), NOW))
+    await fill_places(tx)
+    await fill_owners(tx)
+
+
+async def fill_places(tx: Transaction) -> None:
+    """Attach two images to a post, in the other order than that in which they were added; one of them is hidden."""
+    for number, hidden in ((5, False), (6, True)):
+        await request(tx, new_image(number, owner="author", attached_to=None, hidden=hidden))
+    await tx.places.lock(POST, "avatar")
+    for position, number in enumerate((6, 5)):
+        await tx.places.attach(new_image(number).id, POST, position=position, at=NOW)
+
+
+async def fill_owners(tx: Transaction) -> None:
+    """Block an owner that has an image, and one that has none; keep an answer, and let an API key end."""
+    await request(tx, new_image(7, owner="blocked", attached_to=None))
+    for owner_id in ("blocked", "never seen"):
+        await tx.owners.block(owner_id, at=NOW)
+    await tx.answers.claim(ANSWERED, now=NOW, until=CLAIMED_UNTIL, expires_at=KEPT_UNTIL)
+    await tx.answers.keep(ANSWERED, claimed_until=CLAIMED_UNTIL, sealed=b"sealed")
+    ending = ApiKey(ApiKeyId("k2"), "old shop", "b" * 64, frozenset({Scope.READ}), NOW, expires_at=KEPT_UNTIL)
+    await tx.add_api_key(ending)
 
 
 async def make(path: Path) -> None:

@@ -3,18 +3,24 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from safelight.adapters.records.migrate import migrate, pending_migrations
 from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.domain.answer import Question
+from safelight.domain.errors import OwnerBlocked, QuotaExceeded, TooManyRequests
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Ending, ImageId, State
+from safelight.domain.owner import OwnerLimits, Usage
 from safelight.domain.who import ApiKeyId, Scope
 from safelight.ports.records import ImageFilter
 from safelight.testing.fakes import NOW, RecordingJobs
 from safelight.testing.samples import LOOK, VERIFIED, rendition
+
+DATA = Path(__file__).parent / "data"
 
 REQUESTED, UPLOADED, READY, REJECTED = (ImageId(f"{number:032x}") for number in (1, 2, 3, 4))
 
@@ -66,6 +72,36 @@ async def test_deliveries_keys_and_the_audit_log_are_what_they_were(records: Sql
     assert (event.at, event.action, event.address) == (NOW, Action.READY, "192.0.2.1")
 
 
+async def test_what_owners_use_is_what_is_counted(records: SqlRecords) -> None:
+    async with records.reading() as snapshot:
+        owner, counted = await snapshot.owner("user-42"), await snapshot.counted("user-42")
+        known = await snapshot.list_owners(after=None, limit=10)
+        others = {one.id: (one.used, await snapshot.counted(one.id)) for one in known}
+
+    assert owner.used == counted == Usage(images=2, bytes=2 * VERIFIED.bytes, open_uploads=1)
+    assert all(noted == there for noted, there in others.values())
+
+
+async def test_an_owner_goes_on_from_what_it_uses(records: SqlRecords) -> None:
+    limits = OwnerLimits(requests_per_minute=100, open_uploads=100, images=2, bytes=10**9)
+
+    with pytest.raises(QuotaExceeded) as refused:
+        async with records.transaction() as tx:
+            await tx.owners.reserve("user-42", size=1, limits=limits, now=NOW)
+
+    assert (refused.value.used, refused.value.allowed) == (2, 2)
+
+
+async def test_what_was_attached_is_so_since_it_was_made(records: SqlRecords) -> None:
+    async with records.reading() as snapshot:
+        attached = await snapshot.attached(Attachment("user", "42"))
+
+    assert [(image.id, image.attached_at, image.position) for image in attached] == [
+        (REQUESTED, NOW, 0),
+        (READY, NOW, 0),
+    ]
+
+
 async def test_work_goes_on_after_an_upgrade(records: SqlRecords) -> None:
     async with records.transaction() as tx:
         (waiting,) = await tx.awaiting_work(NOW, limit=10)
@@ -73,3 +109,48 @@ async def test_work_goes_on_after_an_upgrade(records: SqlRecords) -> None:
         (processing,) = await tx.page(ImageFilter(state=State.PROCESSING), after=None, limit=10)
 
     assert processing.id == UPLOADED
+
+
+@pytest.mark.parametrize("left_behind", [DATA / "0002.sql"], ids=["0002"])
+class TestSince0002:
+    """What revisions keep since there are owners and places."""
+
+    async def test_blocks_hold(self, records: SqlRecords) -> None:
+        async with records.transaction() as tx:
+            blocked = {one.id: one.blocked_at for one in await tx.list_owners(after=None, limit=10, blocked=True)}
+            with pytest.raises(OwnerBlocked):
+                await tx.owners.see_unblocked("never seen")
+
+        assert blocked == {"blocked": NOW, "never seen": NOW}
+
+    async def test_requests_of_the_minute_are_counted_on(self, records: SqlRecords) -> None:
+        limits = OwnerLimits(requests_per_minute=3, open_uploads=100, images=100, bytes=10**9)
+
+        with pytest.raises(TooManyRequests):
+            async with records.transaction() as tx:
+                await tx.owners.reserve("user-42", size=1, limits=limits, now=NOW)
+
+    async def test_images_of_a_record_are_in_their_order_and_hidden_ones_stay_hidden(self, records: SqlRecords) -> None:
+        async with records.reading() as snapshot:
+            attached = await snapshot.attached(Attachment("post", "7"))
+
+        assert [(int(image.id, 16), image.position, image.hidden) for image in attached] == [
+            (6, 0, True),
+            (5, 1, False),
+        ]
+
+    async def test_an_answer_is_given_again(self, records: SqlRecords) -> None:
+        question = Question("key:k1", "0190-once", "d" * 64)
+        later = NOW + timedelta(hours=1)
+
+        async with records.transaction() as tx:
+            kept = await tx.answers.claim(question, now=later, until=later, expires_at=later)
+
+        assert kept is not None
+        assert (kept.question, kept.sealed) == (question, b"sealed")
+
+    async def test_keys_end_when_they_were_to_end(self, records: SqlRecords) -> None:
+        async with records.reading() as snapshot:
+            keys = {key.id: key.expires_at for key in await snapshot.api_keys()}
+
+        assert keys == {"k1": None, "k2": NOW + timedelta(days=1)}

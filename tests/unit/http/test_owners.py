@@ -163,7 +163,9 @@ async def test_an_id_that_none_can_have_is_refused(call: httpx.AsyncClient, key:
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
 
 
-@pytest.mark.parametrize("owner_id", ["auth0|5f7c", "j\u00fcrgen@example.org", "a b", "%"])
+@pytest.mark.parametrize(
+    "owner_id", ["auth0|5f7c", "https://id.example/users/7", "j\u00fcrgen@example.org", "a b", "%"]
+)
 async def test_ids_are_the_applications_words(call: httpx.AsyncClient, key: dict[str, str], owner_id: str):
     await call.post("/v1/images", json={**WANTED, "owner": owner_id}, headers=key)
 
