@@ -307,7 +307,10 @@ class EventOut(Struct, frozen=True):
 
 
 class ProblemOut(Struct, frozen=True):
-    """An error: RFC 9457. `code` is stable; `retryable` says whether the same call can succeed later."""
+    """An error: RFC 9457. `code` is stable; `retryable` says whether the same call can succeed later.
+
+    Beside these stand the facts of a refusal, such as `used` and `allowed`: see the page of errors.
+    """
 
     type: str
     title: str

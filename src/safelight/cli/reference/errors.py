@@ -14,14 +14,15 @@ Every error of the API and of the upload service is a problem document (RFC 9457
 ```json
 {{"type": "{TYPE}too_large", "title": "Too large", "status": 413, "code": "too_large",
  "detail": "The file has 12,000,000 bytes; at most 10,000,000 are allowed. Choose a smaller one.",
- "retryable": false, "request_id": "..."}}
+ "retryable": false, "request_id": "...", "actual": 12000000, "allowed": 10000000}}
 ```
 
 `code` is stable and meant for programs; `detail` is for people and may be put better in any version. `retryable` says
 whether the same call can succeed later; with 429, 503 and 507 `Retry-After` says when. `request_id` finds the call in
 the server's log. What HTTP itself knows as an error, such as 405, has its name as the code: `method_not_allowed`.
 
-This page is made from `src/safelight/domain/errors.py` by `make docs`. Words in braces are filled in.
+This page is made from `src/safelight/domain/errors.py` by `make docs`. Words in braces are filled in. What the caller
+can mend has the same words as members of the document: `quota_exceeded` has `what`, `used`, `wanted` and `allowed`.
 """
 
 CALLERS = "## What the caller can mend\n"
