@@ -172,7 +172,6 @@ def test_so_can_a_time(run: Run, data: Path, since: str, ago: int, expected: lis
         ("--since", "3x"),
         ("--since", "999999d"),
         ("--image", "short"),
-        ("--limit", "few"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(run: Run, data: Path, words: tuple[str, str]) -> None:
@@ -180,6 +179,14 @@ def test_what_cannot_be_meant_is_refused(run: Run, data: Path, words: tuple[str,
 
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert words[1] in refused.stderr
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "few"])
+def test_a_limit_is_a_number_above_0(run: Run, data: Path, limit: str) -> None:
+    refused = run("audit", "--limit", limit, "--data", data)
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--limit" in refused.stderr
 
 
 def test_a_folder_without_a_database_is_named(run: Run, tmp_path: Path) -> None:
