@@ -19,7 +19,8 @@ class Commands(LazyGroup):
             "Make, list, rotate and revoke API keys, whether the server runs or not.", "safelight.cli.keys:app"
         ),
         "owners": Lazy(
-            "See what owners use, block and unblock them, whether the server runs or not.", "safelight.cli.owners:app"
+            "See what owners use, block, unblock and erase them, whether the server runs or not.",
+            "safelight.cli.owners:app",
         ),
         "signing-keys": Lazy(
             "List, rotate and retire the keys that sign tokens and URLs.", "safelight.cli.signing_keys:app"

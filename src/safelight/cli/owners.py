@@ -1,4 +1,4 @@
-"""`safelight owners`: see what owners use, block and unblock them, whether a server runs or not."""
+"""`safelight owners`: see what owners use, block, unblock and erase them, whether a server runs or not."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,14 +9,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from safelight.adapters.system import SystemClock
+from safelight.adapters.signals import LocalSignals
+from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.data_folder import records_in
 from safelight.apps.owners import limits_of
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import errors_told, misused, out
+from safelight.deeds.remove import AT_ONCE
 from safelight.domain.events import Origin
 from safelight.domain.owner import Owner
 from safelight.domain.who import SYSTEM
+from safelight.settings import Settings
+from safelight.upkeep.erase import Erased, erase_owner
 from safelight.upkeep.owners import block_owner, unblock_owner
 
 US = Origin(SYSTEM)
@@ -42,7 +46,7 @@ OwnerId = Annotated[
 ]
 
 app = typer.Typer(
-    help="See what owners use, block and unblock them, whether the server runs or not.",
+    help="See what owners use, block, unblock and erase them, whether the server runs or not.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -115,6 +119,33 @@ def recount(owner_id: OwnerId, data: Data = None) -> None:
     out.print(f"Counted {readable(owner_id)}: {_use(after)}; {changed}.", markup=False)
 
 
+@app.command()
+def erase(
+    owner_id: OwnerId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """Delete all images of an owner for good, and forget its name but in the audit log.
+
+    Broken off, it can be run again, and goes on where it was. A server, running or started next, removes the bytes.
+    """
+    using = settings(data=data)
+    with errors_told(using):
+        owner = asyncio.run(_read(using.data, owner_id))
+    out.print(f"All images of {readable(owner_id)} are deleted for good, {owner.used.images:,} by now.", markup=False)
+    if not yes:
+        typer.confirm("Erase it?", abort=True)
+    with errors_told(using):
+        erased = asyncio.run(_erase(using, owner_id))
+    out.print(
+        f"Erased {readable(owner_id)}: {erased.images:,} images, {erased.bytes:,} bytes, {erased.renditions:,} "
+        f"renditions. {erased.audit_events:,} events stay in the audit log until its retention ends.",
+        markup=False,
+    )
+    if owner.blocked_at is not None:
+        out.print("It stays blocked, and its name is kept for that until it is unblocked.")
+
+
 def readable(owner_id: str) -> str:
     """Return an id in a form that cannot show anything else than is there."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in owner_id)
@@ -138,6 +169,20 @@ async def _block(folder: Path, owner_id: str) -> bool:
 async def _unblock(folder: Path, owner_id: str) -> bool:
     async with records_in(folder) as records:
         return await unblock_owner(owner_id, US, records=records, clock=SystemClock())
+
+
+async def _erase(using: Settings, owner_id: str) -> Erased:
+    async with records_in(using.data) as records:
+        return await erase_owner(
+            owner_id,
+            US,
+            records=records,
+            signals=LocalSignals(max_waiters=1),
+            clock=SystemClock(),
+            ids=SystemIds(),
+            told=using.webhook_url is not None,
+            batch=AT_ONCE,
+        )
 
 
 async def _recount(folder: Path, owner_id: str) -> tuple[Owner, Owner]:

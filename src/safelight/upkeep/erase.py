@@ -80,7 +80,11 @@ async def _conclude(erased: Erased, occasion: Occasion, tx: Transaction) -> Eras
     """Drop what was answered to the owner, and note what was done."""
     answers = await tx.answers.forget_owner(erased.owner)
     event = occasion.origin.event(
-        Action.OWNER_ERASED, at=occasion.at, owner=erased.owner, result=f"{erased.images} images"
+        Action.OWNER_ERASED,
+        at=occasion.at,
+        owner=erased.owner,
+        target=f"owner:{erased.owner}",
+        result=f"{erased.images} images",
     )
     await tx.audit(event)
     events = await tx.audit_count(AuditFilter(owner=erased.owner))

@@ -128,3 +128,33 @@ def test_a_folder_without_a_database_is_named_and_not_made(run: Run, tmp_path: P
 
     assert refused.exit_code == 1
     assert f"safelight migrate --data {tmp_path / 'other'}" in refused.stderr
+
+
+def test_an_owner_is_erased_and_what_that_was_is_told(run: Run, data: Path, upload: Callable[..., None]) -> None:
+    upload("anna", 3)
+
+    erased = run("owners", "erase", "anna", "--yes", "--data", data)
+
+    assert erased.exit_code == 0, erased.output
+    assert "anna: 3 images, 3,000 bytes, 0 renditions. 4 events stay in the audit log" in erased.stdout
+    assert actions(data) == [Action.DELETED] * 3 + [Action.OWNER_ERASED]
+    assert "There are none" in run("owners", "list", "--data", data).stdout
+
+
+def test_nobody_is_erased_without_a_yes(run: Run, data: Path, upload: Callable[..., None]) -> None:
+    upload("anna", 1)
+
+    refused = run("owners", "erase", "anna", "--data", data)
+
+    assert refused.exit_code == 1
+    assert "All images of anna are deleted for good, 1 by now." in refused.stdout
+    assert "anna" in run("owners", "list", "--data", data).stdout
+
+
+def test_the_block_of_an_owner_who_is_erased_stays_and_that_is_told(run: Run, data: Path) -> None:
+    run("owners", "block", "anna", "--data", data)
+
+    erased = run("owners", "erase", "anna", "--yes", "--data", data)
+
+    assert "It stays blocked" in erased.stdout
+    assert "anna" in run("owners", "list", "--blocked", "--data", data).stdout
