@@ -6,6 +6,7 @@ with Client("https://images.example", api_key="sl_...") as safelight:
 """
 
 from safelight_client.aio import AsyncClient
+from safelight_client.api import Attached, Erased, Removed
 from safelight_client.client import Client
 from safelight_client.errors import (
     BY_CODE,
@@ -43,12 +44,14 @@ from safelight_client.variant import Html, Rendition, Variant
 __all__ = [
     "BY_CODE",
     "AsyncClient",
+    "Attached",
     "Attachment",
     "Checksum",
     "Client",
     "ConnectionFailed",
     "EmptyFile",
     "Ending",
+    "Erased",
     "FileRefused",
     "Html",
     "Image",
@@ -65,6 +68,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Recipe",
+    "Removed",
     "Rendition",
     "RequestInvalid",
     "Retry",

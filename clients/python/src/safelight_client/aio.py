@@ -9,7 +9,8 @@ from typing import Literal, Self
 import httpx
 
 from safelight_client import upload
-from safelight_client.attach import Attach, attachment, query
+from safelight_client.api import Attached, Erased, Removed
+from safelight_client.attach import Attach, attachment, query, record
 from safelight_client.exchange import Body, Command, Conversation, NoAnswer, Pause, Request, Response, Result, Work
 from safelight_client.http import LOST, USER_AGENT, answer_of, body_headers, make_api, no_answer, time_limits
 from safelight_client.image import Image, Status
@@ -151,6 +152,27 @@ class AsyncClient:
     async def delete(self, image_id: str, *, write_token: str | None = None) -> None:
         """Delete an image and all of its files."""
         await self._run(self._api.delete(image_id, write_token))
+
+    async def attach(self, image: Image | str, *, to: Attach, kind: str, position: int | None = None) -> Attached:
+        """Attach an image, or an image's id, to a record of the application, and return what is there.
+
+        Without a `position`, which counts from 0, a new one comes last. Where a record has one image of this kind, a
+        ready one takes the place of the one before, and one that is on its way as soon as it is ready.
+        """
+        image_id = image.id if isinstance(image, Image) else image
+        return await self._run(self._api.attach(image_id, record(to), kind, position))
+
+    async def attached(self, to: Attach, *, kind: str | None = None) -> Attached:
+        """Return the images at a record, of one kind or of all."""
+        return await self._run(self._api.attached(record(to), kind))
+
+    async def delete_record(self, to: Attach) -> Removed:
+        """Delete all images at a record, of every kind, with all of their files."""
+        return await self._run(self._api.delete_record(record(to)))
+
+    async def erase_owner(self, owner: str) -> Erased:
+        """Delete all images of one of your users, and forget its name. What was broken off can be done again."""
+        return await self._run(self._api.erase_owner(owner))
 
     async def kind(self, name: str) -> Kind:
         """Return what a kind accepts and what is made of it."""

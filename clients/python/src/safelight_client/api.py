@@ -1,7 +1,7 @@
 """The calls of Safelight's HTTP API, one conversation each.
 
-All of them may be repeated: reading changes nothing, and DELETE changes nothing the second time. POSTs carry an
-`Idempotency-Key`, the same on every try: the server acts once, and gives every try the same answer.
+All of them may be repeated: reading changes nothing, and PUT and DELETE change nothing more the second time. POSTs
+carry an `Idempotency-Key`, the same on every try: the server acts once, and gives every try the same answer.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
 from safelight_client.exchange import Conversation, Request, Response
-from safelight_client.image import Image
+from safelight_client.image import Attachment, Image
 from safelight_client.kind import Kind
 from safelight_client.problems import error_of
 from safelight_client.reading import documents, optional, required
@@ -40,6 +40,33 @@ class Page:
 
     images: tuple[Image, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The images at a record, by kind and in order: `images` are ready, `pending` ones may be yet."""
+
+    images: tuple[Image, ...]
+    pending: tuple[Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many images were deleted with a record, and their bytes as they were sent."""
+
+    images: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was deleted of an owner; so many `audit_events` tell of it still, until their retention ends."""
+
+    owner: str
+    images: int
+    bytes: int
+    renditions: int
+    audit_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +127,33 @@ class Api:
         response = yield from self._send("DELETE", f"/v1/images/{_part(image_id)}", token=token)
         if not (response.tries > 1 and response.status in GONE):
             _good(response)
+
+    def attach(self, image_id: str, target: Attachment, kind: str, position: int | None) -> Conversation[Attached]:
+        """Attach an image to a record, or give it another position there."""
+        document = {"image_id": image_id} | ({} if position is None else {"position": position})
+        response = yield from self._send(
+            "PUT",
+            f"{_record(target)}/{_part(kind)}",
+            {"Content-Type": "application/json"},
+            json.dumps(document).encode(),
+        )
+        return _attached(response)
+
+    def attached(self, target: Attachment, kind: str | None) -> Conversation[Attached]:
+        """See the images at a record, of one kind or of all."""
+        path = _record(target) if kind is None else f"{_record(target)}/{_part(kind)}"
+        return _attached((yield from self._send("GET", path)))
+
+    def delete_record(self, target: Attachment) -> Conversation[Removed]:
+        """Delete all images at a record."""
+        document = _good((yield from self._send("DELETE", _record(target)))).document()
+        return Removed(required(document, "images", int), required(document, "bytes", int))
+
+    def erase_owner(self, owner: str) -> Conversation[Erased]:
+        """Erase an owner."""
+        document = _good((yield from self._send("DELETE", f"/v1/owners/{_part(owner)}"))).document()
+        counts = (required(document, name, int) for name in ("images", "bytes", "renditions", "audit_events"))
+        return Erased(required(document, "owner", str), *counts)
 
     def kind(self, name: str) -> Conversation[Kind]:
         """Read the rules of a kind."""
@@ -162,8 +216,18 @@ def _look(response: Response) -> Look:
     return Look(Image.parse(response.document()), response.headers.get("etag"), response)
 
 
+def _attached(response: Response) -> Attached:
+    document = _good(response).document()
+    images, pending = (tuple(map(Image.parse, documents(document, name))) for name in ("images", "pending"))
+    return Attached(images, pending)
+
+
+def _record(target: Attachment) -> str:
+    return f"/v1/records/{_part(target.type)}/{_part(target.id)}"
+
+
 def _part(text: str) -> str:
     """Return one part of a path, whatever stands in it. Raises ValueError where it would lead elsewhere."""
     if text in {"", ".", ".."}:
-        raise ValueError(f"{text!r} names no image, kind or variant")
+        raise ValueError(f"{text!r} names no image, kind, variant, record or owner")
     return quote(text, safe="")

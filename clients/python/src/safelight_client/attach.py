@@ -7,8 +7,13 @@ Attach = tuple[str, str | int] | Attachment
 
 
 def attachment(attach: Attach | None) -> Attachment | None:
-    """Return what the caller meant."""
-    return Attachment(attach[0], str(attach[1])) if isinstance(attach, tuple) else attach
+    """Return the record that an image is for, if any."""
+    return None if attach is None else record(attach)
+
+
+def record(to: Attach) -> Attachment:
+    """Return the record that the caller meant."""
+    return Attachment(to[0], str(to[1])) if isinstance(to, tuple) else to
 
 
 def query(
