@@ -20,7 +20,7 @@ class State(StrEnum):
     PROCESSING = "processing"
     """A worker verifies and renders it."""
     HELD = "held"
-    """Rendered, and shown to nobody until the application has looked at it."""
+    """Rendered, and shown to nobody but the application, until that has decided."""
     READY = "ready"
     """Every variant is there."""
     REJECTED = "rejected"
@@ -47,7 +47,7 @@ MOVES: Mapping[State, Mapping[State, str]] = {
         State.DELETED: WHOEVER_MAY,
     },
     State.PROCESSING: {
-        State.UPLOADED: "the worker, when it failed by our fault and is to be tried again; a restart, when it was lost",
+        State.UPLOADED: "the worker, when it is to be tried again, or its owner is blocked",
         State.HELD: "the worker, when the kind says `review`",
         State.READY: "the worker, when every variant is stored",
         State.REJECTED: "the worker, when the file is no image that can be taken",
