@@ -15,6 +15,7 @@ from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.transaction import SqlTransaction
 from safelight.domain.image import Attachment, ImageId, State
 from safelight.domain.jobs import DeliveryId
+from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import ApiKeyId
 from safelight.ports.records import ImageFilter
 from safelight.testing.fakes import NOW, RecordingJobs
@@ -23,6 +24,7 @@ from safelight.testing.samples import VERIFIED, new_image, rendition
 IMAGE = ImageId("1" * 32)
 MANY = [IMAGE, ImageId("2" * 32)]
 LATER = NOW + timedelta(hours=1)
+PLENTY = OwnerLimits(requests_per_minute=10, open_uploads=10, images=10, bytes=10)
 
 Work = Callable[[SqlTransaction], Awaitable[object]]
 
@@ -34,6 +36,19 @@ WORK: dict[str, Work] = {
     "page in a state": lambda tx: tx.page(ImageFilter(state=State.READY), after=None, limit=10),
     "page of an owner": lambda tx: tx.page(ImageFilter(owner="me"), after=None, limit=10),
     "page of a record": lambda tx: tx.page(ImageFilter(attached_to=Attachment("user", "1")), after=None, limit=10),
+    "page of an owner in a state": lambda tx: tx.page(
+        ImageFilter(owner="me", state=State.UPLOADED), after=None, limit=10
+    ),
+    "owner": lambda tx: tx.owner("me"),
+    "list_owners": lambda tx: tx.list_owners(after="me", limit=10),
+    "list_owners blocked": lambda tx: tx.list_owners(after="me", limit=10, blocked=True),
+    "counted": lambda tx: tx.counted("me"),
+    "reserve": lambda tx: tx.owners.reserve("me", size=1, limits=PLENTY, now=NOW),
+    "block": lambda tx: tx.owners.block("me", at=NOW),
+    "unblock": lambda tx: tx.owners.unblock("me"),
+    "see_unblocked": lambda tx: tx.owners.see_unblocked("me"),
+    "recount": lambda tx: tx.owners.recount("me"),
+    "forget an owner": lambda tx: tx.owners.forget("me", MANY),
     "renditions": lambda tx: tx.renditions(IMAGE),
     "renditions_of": lambda tx: tx.renditions_of(MANY),
     "awaiting_work": lambda tx: tx.awaiting_work(NOW, limit=10),
