@@ -73,7 +73,7 @@ def test_of_a_thousand_requests_at_once_one_gets_the_last_place(
     assert asked(server, NOTED) == [(3, 3 * SIZE, 3)]
 
 
-def test_of_a_thousand_bytes_at_once_no_more_are_taken_than_there_is_room_for(
+def test_of_many_files_at_once_no_more_are_taken_than_there_is_room_for(
     start_server: Callable[..., Server],
 ) -> None:
     server = start_server(**PLENTY, owner_bytes=str(10 * SIZE + SIZE - 1))

@@ -44,6 +44,7 @@ KindName = Annotated[str, PathParameter(description="Name of the kind")]
         NotAllowed,
         errors.UnknownKind,
         ImageNotFound,
+        errors.OwnerBlocked,
         errors.KindDiffers,
         errors.RecordFull,
         errors.WrongState,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from safelight.deeds.block import see_unblocked_for
 from safelight.deeds.occasion import Occasion
 from safelight.deeds.place import position_after, see_room, settle_place, when_attached
 from safelight.domain.errors import KindDiffers
@@ -41,8 +42,8 @@ async def attach_image(
     """Attach an image, from wherever it was attached before; or give it another position.
 
     Where a record has one image of this kind, a ready one takes the place of the one before at once, and one that is on
-    its way as soon as it is ready. `told` as in `finalize_image`. Raises KindDiffers, RecordFull, WrongState where the
-    image is over, ImageNotFound.
+    its way as soon as it is ready. `told` as in `finalize_image`. Raises KindDiffers, RecordFull, OwnerBlocked,
+    WrongState where the image is over, ImageNotFound.
     """
     kind = wanted.kind
     async with records.transaction() as tx:
@@ -60,6 +61,7 @@ async def attach_image(
             replaced = await settle_place(attached, occasion, tx)
         if image.attached_to not in {None, wanted.target}:
             await tx.places.forget(image.attached_to)
+        await see_unblocked_for(origin.who, image, tx)
     for changed in {image_id} | replaced:
         await signals.changed(changed)
 

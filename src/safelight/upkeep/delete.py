@@ -1,17 +1,14 @@
 """Delete an image: nobody sees it from now on; its bytes are purged in the background."""
 
+from safelight.deeds.block import see_unblocked_for
 from safelight.deeds.occasion import Occasion
 from safelight.deeds.remove import remove_image
 from safelight.domain.errors import ImageGone, WrongState
 from safelight.domain.events import Origin
 from safelight.domain.image import FINAL, Image, State
-from safelight.domain.who import Role
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import Records
 from safelight.ports.signals import Signals
-
-DESPITE_A_BLOCK = frozenset({Role.APPLICATION, Role.SYSTEM})
-"""Who may delete what is kept for review."""
 
 
 async def delete_image(
@@ -36,8 +33,7 @@ async def delete_image(
         try:
             async with records.transaction() as tx:
                 await remove_image(image, Occasion(origin, clock.now(), ids, told), tx)
-                if origin.who.role not in DESPITE_A_BLOCK:
-                    await tx.owners.see_unblocked(image.owner)
+                await see_unblocked_for(origin.who, image, tx)
         except WrongState:  # a worker moved it meanwhile
             async with records.reading() as snapshot:
                 image = await snapshot.image(image.id)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from safelight.domain.errors import ImageNotFound, KindDiffers, RecordFull, SafelightError, WrongState
-from safelight.domain.events import Action, WebhookEvent
+from safelight.domain.errors import ImageNotFound, KindDiffers, OwnerBlocked, RecordFull, SafelightError, WrongState
+from safelight.domain.events import Action, Origin, WebhookEvent
 from safelight.domain.image import HOLDING, Attachment, Image, ImageId, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
+from safelight.domain.who import Role, Who
 from safelight.journey.attach import Wanted, attach_image
 from safelight.upkeep.delete import delete_image
 
@@ -18,12 +19,18 @@ OTHER_POST = Attachment("post", "8")
 
 
 async def attach(
-    stage: Any, image: Image, target: Attachment = POST, *, kind: str | None = None, position: int | None = None
+    stage: Any,
+    image: Image,
+    target: Attachment = POST,
+    *,
+    kind: str | None = None,
+    position: int | None = None,
+    origin: Origin | None = None,
 ) -> None:
     await attach_image(
         image.id,
         Wanted(target, stage.kinds[kind or image.kind], position),
-        stage.origin,
+        origin or stage.origin,
         records=stage.records,
         signals=stage.signals,
         clock=stage.clock,
@@ -263,3 +270,24 @@ async def test_an_image_can_be_replaced_while_it_is_deleted(stage: Any):
     assert await states(stage, old, new) == [State.DELETED, State.READY]
     assert await stage.actions(old.id) == [Action.DELETED]
     assert [job for job in stage.queued() if isinstance(job, PurgeImage)] == [PurgeImage(old.id)]
+
+
+async def test_a_blocked_owner_replaces_nothing_of_what_is_kept_for_review(stage: Any):
+    there, other = await portrait(stage, 1), await free(stage, 2, kind="portrait")
+    await stage.block(other)
+
+    with pytest.raises(OwnerBlocked):
+        await attach(stage, other, origin=Origin(Who(Role.USER, other.owner)))
+
+    assert await ids_at(stage) == [there.id]
+    assert await stage.stored(other.id) == other
+    assert stage.queued() == []
+
+
+async def test_the_application_may_attach_what_is_a_blocked_owners(stage: Any):
+    image = await free(stage, 1)
+    await stage.block(image)
+
+    await attach(stage, image)
+
+    assert await ids_at(stage) == [image.id]
