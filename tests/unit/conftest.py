@@ -146,6 +146,7 @@ async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
                 may_upload=lambda who, target: target is not None and who.id == target.id,
             ),
             Kind("portrait", public=True, one_per_record=True, variants={"thumb": cover(96, 96)}),
+            Kind("reviewed", public=True, review="before", variants={"thumb": cover(96, 96)}),
             Kind("picture", at_most=3, variants={"thumb": cover(96, 96)}),
         ]
     )

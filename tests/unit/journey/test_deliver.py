@@ -246,3 +246,21 @@ async def test_nothing_is_rendered_of_what_is_hidden_or_has_no_original(stage: A
     with pytest.raises(ImageNotReady):
         await ask_for_zoom(stage, image, Worker(stage, made=True))
     assert stage.queued() == []
+
+
+async def test_of_a_held_image_the_application_alone_sees_anything(stage: Any):
+    image = await with_thumb(stage, State.HELD, public=False, hidden=True)
+
+    with pytest.raises(ImageNotReady):
+        await show(stage, image, Wish("thumb", [WEBP]))
+    url = await show(stage, image, Wish("thumb", [WEBP], by_application=True))
+
+    assert urlsplit(url).path == f"/{keys.rendition(rendition(image.id), public=False)}"
+
+
+@pytest.mark.parametrize("state", [State.PROCESSING, State.FAILED])
+async def test_a_hidden_image_that_is_not_held_is_shown_to_nobody(stage: Any, state: State):
+    image = await with_thumb(stage, state, public=False, hidden=True)
+
+    with pytest.raises(ImageNotReady):
+        await show(stage, image, Wish("thumb", [WEBP], by_application=True))

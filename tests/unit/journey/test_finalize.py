@@ -313,3 +313,23 @@ async def test_whoever_lost_the_image_hands_nothing_back(stage: Any):
         await finalize(stage, lost, Done(LOOK, original_kept=True))
 
     assert await stage.stored(image.id) == image
+
+
+async def test_a_finished_image_that_is_hidden_is_held_and_the_application_is_told(stage: Any):
+    image = await stage.image_in(State.PROCESSING, hidden=True)
+
+    state = await finalize(stage, image, Done(LOOK, original_kept=False))
+
+    stored = await stage.stored(image.id)
+    (owed,) = await stage.owed()
+    assert state is stored.state is State.HELD
+    assert (stored.look, stored.ready_at, stored.hidden, stored.is_shown) == (LOOK, None, True, False)
+    assert (owed.event, stage.queued()) == (WebhookEvent.HELD, [SendWebhook(owed.id)])
+    assert await stage.actions(image.id) == [Action.HELD]
+    assert stage.signals.changed_images == [image.id]
+
+
+async def test_a_spoilt_file_that_is_hidden_is_rejected_without_a_look(stage: Any):
+    image = await stage.image_in(State.PROCESSING, hidden=True)
+
+    assert await finalize(stage, image, Spoilt(Reason.DAMAGED)) is State.REJECTED

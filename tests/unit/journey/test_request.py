@@ -248,3 +248,15 @@ async def test_any_number_may_be_on_their_way_where_one_will_stay(stage: Any):
     images = [(await request(stage, wanted)).image for _ in range(5)]
 
     assert {image.state for image in images} == {State.REQUESTED}
+
+
+@pytest.mark.parametrize(("kind", "public", "hidden"), [("avatar", True, False), ("reviewed", False, True)])
+async def test_an_image_that_is_to_be_reviewed_is_hidden_and_not_public_whatever_its_kind(
+    stage: Any,
+    kind: str,
+    public: bool,  # noqa: FBT001 - a column of the table
+    hidden: bool,  # noqa: FBT001 - a column of the table
+):
+    image = (await request(stage, replace(WANTED, kind=kind))).image
+
+    assert (image.public, image.hidden) == (public, hidden)
