@@ -193,7 +193,7 @@ class FakeServer:
                 return httpx.Response(204)
             case "GET", ["variants", variant]:
                 return httpx.Response(302, headers={"Location": f"{self.storage}/public/{record.id}/{variant}"})
-        return self._checked(request, record)
+        return self._decided(request, record, rest) or self._checked(request, record)
 
     def _confirmed(self, record: Record) -> httpx.Response:
         if f"/incoming/{record.id}.{record.attempt}" not in self.objects:
@@ -202,6 +202,17 @@ class FakeServer:
             record.status = "uploaded"
             record.revision += 1
         return self._told(record, 202)
+
+    def _decided(self, request: httpx.Request, record: Record, rest: list[str]) -> httpx.Response | None:
+        if rest not in (["review"], ["visibility"]):
+            return None
+        wanted = json.loads(request.content)
+        if "verdict" in wanted:
+            record.status = {"approve": "ready", "reject": "rejected"}[wanted["verdict"]]
+            return self._told(record, 200)
+        self.public = wanted["public"]
+        old_urls = [] if self.public else [f"{self.storage}/public/{record.id}/thumb"]
+        return httpx.Response(200, json={"image": self.image(record), "note": "Purge.", "old_urls": old_urls})
 
     def _checked(self, request: httpx.Request, record: Record) -> httpx.Response:
         seen = request.headers.get("if-none-match")

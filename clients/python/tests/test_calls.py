@@ -123,6 +123,47 @@ async def test_deleting_what_is_not_there_is_an_error(safelight: Any) -> None:
         await safelight.delete("1")
 
 
+@pytest.mark.parametrize(("verdict", "status"), [("approve", Status.READY), ("reject", Status.REJECTED)])
+async def test_a_held_image_can_be_approved_or_rejected(
+    server: Any, safelight: Any, verdict: str, status: Status
+) -> None:
+    image_id = server.add("held")
+
+    image = await safelight.review(image_id, verdict, reason="I looked at it")
+
+    assert image.status is status
+    assert json.loads(server.requests[0].content) == {"verdict": verdict, "reason": "I looked at it"}
+    assert "idempotency-key" in server.requests[0].headers
+
+
+async def test_a_verdict_needs_no_reason(server: Any, safelight: Any) -> None:
+    await safelight.review(server.add("held"), "approve")
+
+    assert json.loads(server.requests[0].content) == {"verdict": "approve"}
+
+
+@pytest.mark.parametrize(("public", "old"), [(True, 0), (False, 1)])
+async def test_an_image_can_be_made_public_or_protected(
+    server: Any,
+    safelight: Any,
+    public: bool,  # noqa: FBT001 - both ways
+    old: int,
+) -> None:
+    switched = await safelight.set_public(server.add(), public)
+
+    assert (switched.image.public, len(switched.old_urls), switched.note) == (public, old, "Purge.")
+
+
+async def test_a_switch_whose_answer_was_lost_is_asked_for_again(server: Any, safelight: Any) -> None:
+    image_id = server.add()
+    server.plan("PUT", server.lose)
+
+    switched = await safelight.set_public(image_id, public=False)
+
+    assert not switched.image.public
+    assert len(server.of("PUT")) == 2
+
+
 async def test_the_rules_of_a_kind_can_be_read(safelight: Any) -> None:
     kind = await safelight.kind("avatar")
 

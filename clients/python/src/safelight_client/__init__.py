@@ -34,7 +34,7 @@ from safelight_client.errors import (
     UploadFailed,
     WrongState,
 )
-from safelight_client.image import Attachment, Ending, Image, Status
+from safelight_client.image import Attachment, Ending, Image, Status, Visibility
 from safelight_client.kind import Kind, Recipe
 from safelight_client.progress import Progress, Step
 from safelight_client.retry import Retry
@@ -85,5 +85,6 @@ __all__ = [
     "UnknownVariant",
     "UploadFailed",
     "Variant",
+    "Visibility",
     "WrongState",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
 from safelight_client.exchange import Conversation, Request, Response
-from safelight_client.image import Attachment, Image
+from safelight_client.image import Attachment, Image, Visibility
 from safelight_client.kind import Kind
 from safelight_client.problems import error_of
 from safelight_client.reading import documents, optional, required
@@ -154,6 +154,19 @@ class Api:
         document = _good((yield from self._send("DELETE", f"/v1/owners/{_part(owner)}"))).document()
         counts = (required(document, name, int) for name in ("images", "bytes", "renditions", "audit_events"))
         return Erased(required(document, "owner", str), *counts)
+
+    def review(self, image_id: str, verdict: str, reason: str | None) -> Conversation[Image]:
+        """Approve or reject a held image."""
+        given = {"verdict": verdict} | ({"reason": reason} if reason else {})
+        response = yield from self._post(f"/v1/images/{_part(image_id)}/review", given, key=self.new_key())
+        return Image.parse(response.document())
+
+    def set_public(self, image_id: str, *, public: bool) -> Conversation[Visibility]:
+        """Make an image public or protected. A second time changes nothing."""
+        content = json.dumps({"public": public}).encode()
+        path = f"/v1/images/{_part(image_id)}/visibility"
+        response = yield from self._send("PUT", path, {"Content-Type": "application/json"}, content)
+        return Visibility.parse(_good(response).document())
 
     def kind(self, name: str) -> Conversation[Kind]:
         """Read the rules of a kind."""

@@ -13,7 +13,7 @@ from safelight_client.api import Attached, Erased, Removed
 from safelight_client.attach import Attach, attachment, query, record
 from safelight_client.exchange import Body, Command, Conversation, NoAnswer, Pause, Request, Response, Result, Work
 from safelight_client.http import LOST, USER_AGENT, answer_of, body_headers, make_api, no_answer, time_limits
-from safelight_client.image import Image, Status
+from safelight_client.image import Image, Status, Visibility
 from safelight_client.kind import Kind
 from safelight_client.progress import Listener
 from safelight_client.retry import Retry
@@ -166,6 +166,17 @@ class Client:
     def erase_owner(self, owner: str) -> Erased:
         """Delete all images of one of your users, and forget its name. What was broken off can be done again."""
         return self._run(self._api.erase_owner(owner))
+
+    def review(self, image_id: str, verdict: Literal["approve", "reject"], *, reason: str | None = None) -> Image:
+        """Approve or reject a held image, as an API key may. `reason` is for the server's audit log alone.
+
+        Raises WrongState where it is not held, or was decided otherwise.
+        """
+        return self._run(self._api.review(image_id, verdict, reason))
+
+    def set_public(self, image_id: str, public: bool) -> Visibility:  # noqa: FBT001 - the name says what is true
+        """Let anybody see a ready image, or only whoever may. Its old URLs end; a CDN may have to be purged of them."""
+        return self._run(self._api.set_public(image_id, public=public))
 
     def kind(self, name: str) -> Kind:
         """Return what a kind accepts and what is made of it."""

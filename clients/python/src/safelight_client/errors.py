@@ -186,6 +186,7 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "image_gone": ImageGone,
     "image_not_ready": ImageNotReady,
     "wrong_state": WrongState,
+    "image_busy": WrongState,
     "too_many_attempts": UploadFailed,
     "empty_file": EmptyFile,
     "too_large": TooLarge,

@@ -158,6 +158,27 @@ class Image:
         return variant.with_token(self.read_token)
 
 
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """An image that was made public or protected; `note` says what that cannot undo.
+
+    `old_urls` are the public URLs of a protected image, which a CDN may have copies of: purge them there.
+    """
+
+    image: Image
+    note: str
+    old_urls: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, document: Document) -> Self:
+        """Return what the JSON says. Raises InvalidAnswer."""
+        return cls(
+            image=Image.parse(required(document, "image", dict)),
+            note=required(document, "note", str),
+            old_urls=tuple(str(url) for url in required(document, "old_urls", list)),
+        )
+
+
 def status_of(document: Document) -> Status:
     """Return the field `status`. Raises InvalidAnswer."""
     text = required(document, "status", str)

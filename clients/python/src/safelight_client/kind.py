@@ -33,7 +33,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The rules of a kind: formats and media types that may come, and how large a file may be."""
+    """The rules of a kind: formats and media types that may come, and how large a file may be.
+
+    `review` is "before" where nobody sees an image before the application has approved it.
+    """
 
     name: str
     accept: tuple[str, ...]
@@ -43,6 +46,7 @@ class Kind:
     max_frames: int
     public: bool
     variants: Mapping[str, Recipe]
+    review: str | None = None
 
     @classmethod
     def parse(cls, document: Document) -> Self:
@@ -57,6 +61,7 @@ class Kind:
             max_frames=required(document, "max_frames", int),
             public=required(document, "public", bool),
             variants=MappingProxyType({name: Recipe.parse(required(variants, name, dict)) for name in variants}),
+            review=optional(document, "review", str),
         )
 
 
