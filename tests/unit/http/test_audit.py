@@ -1,15 +1,20 @@
 """Refusals and views are noted: what was asked, by whom, from where, and how it ended."""
 
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from safelight.adapters.rates import MemoryRates
 from safelight.domain.events import Action
 from safelight.domain.image import State
-from safelight.domain.tokens import Purpose
-from safelight.http.api import ROUTES
+from safelight.domain.tokens import Purpose, ShowClaims
+from safelight.http.api import ROUTES, api
 from safelight.http.audit import ACTION
+from safelight.http.parts import Parts
+from safelight.http.rates import Rates
 from safelight.testing.samples import rendition
 
 SHOWN = "/v1/images/{}/variants/thumb"
@@ -104,3 +109,27 @@ async def test_what_stands_in_the_place_of_an_id_is_not_kept(call: httpx.AsyncCl
     (noted,) = stage.audit.noted
     assert noted.image_id is None
     assert token(stage, image) not in str(noted)
+
+
+async def test_a_view_by_a_signed_link_is_noted_as_by_a_token(call: httpx.AsyncClient, stage: Any) -> None:
+    image = await a_passport(stage)
+    claims = ShowClaims(image.id, "thumb", image.token_generation, stage.clock.now() + timedelta(minutes=5))
+
+    answer = await call.get(SHOWN.format(image.id), params={"token": stage.tokens.sign_show(claims)})
+
+    assert answer.status_code == 302
+    assert [(one.action, one.actor) for one in stage.audit.noted] == [(Action.VIEWED, "token")]
+
+
+async def test_of_calls_beyond_a_rate_one_stands_for_all(parts: Parts, stage: Any) -> None:
+    """Which image they asked for is left out, or a flood could make each another."""
+    limiter = MemoryRates(refused=lambda _: None)
+    few = replace(parts, rates=Rates.of(limiter, calls=1, bad_keys=9, shows=9, token_shows=9))
+    transport = httpx.ASGITransport(cast("Any", api(few, version="1")))
+
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as call:
+        answers = [await call.get(f"/v1/images/{number:032x}") for number in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 429, 429]
+    assert [one.result for one in stage.audit.noted] == ["not_authenticated"]
+    assert [(one.result, one.image_id) for one in stage.audit.noted_once] == [("too_many_requests", None)] * 2

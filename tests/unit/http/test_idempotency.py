@@ -21,7 +21,7 @@ from safelight.domain.who import ApiKey, ApiKeyId, Scope
 from safelight.http.api import ROUTES
 from safelight.http.idempotency import CLAIM_LASTS
 from safelight.http.parts import Parts
-from safelight.ports.records import ImageFilter
+from safelight.ports.records import AuditFilter, ImageFilter
 
 Answer = httpx.Response
 Post = Callable[..., Awaitable[Answer]]
@@ -33,6 +33,27 @@ BOTH = Keyring(OLD.keys | {"b": b"b" * 32}, "b")
 NEW = Keyring({"b": b"b" * 32}, "b")
 
 POSTS = [cast("str", path) for route in ROUTES for path in route.paths if "POST" in route.http_methods]
+
+
+@dataclass(frozen=True)
+class Call:
+    """How to call a route so that it does something: with this body, of an image in this state."""
+
+    body: Any = None
+    state: State = State.READY
+
+
+CALLS = {
+    "/v1/images": Call(AVATAR),
+    "/v1/images/{image_id:str}/upload": Call({}, State.REQUESTED),
+    "/v1/images/{image_id:str}/confirm": Call(state=State.REQUESTED),
+    "/v1/images/{image_id:str}/reprocess": Call(state=State.FAILED),
+    "/v1/images/{image_id:str}/review": Call({"verdict": "approve"}, State.HELD),
+    "/v1/images/{image_id:str}/tokens": Call(),
+    "/v1/owners/{owner_id:str}/block": Call(),
+    "/v1/owners/{owner_id:str}/unblock": Call(),
+    "/v1/urls": Call({"ids": [f"{99:032x}"], "variants": ["thumb"]}),
+}
 
 
 @dataclass
@@ -86,6 +107,12 @@ async def add_key(stage: Any, key_id: ApiKeyId) -> str:
     return api_keys.write(key_id, SECRET)
 
 
+async def audited(stage: Any) -> int:
+    """Return how many events tell of what was done."""
+    async with stage.records.reading() as snapshot:
+        return len(await snapshot.audit_log(AuditFilter(), after=None, limit=1000))
+
+
 async def images(stage: Any) -> int:
     async with stage.records.reading() as snapshot:
         return len(await snapshot.page(ImageFilter(), after=None, limit=1000))
@@ -128,6 +155,29 @@ async def test_every_post_knows_the_key_of_another(post: Post, path: str) -> Non
     refused = await post(path.replace("{image_id:str}", "f" * 32), {"another": "body"})
 
     assert code(refused) == (409, "idempotency_key_reused")
+
+
+def test_every_post_is_called_below() -> None:
+    assert set(CALLS) == set(POSTS), "say in CALLS how to call the new route, so that it is seen to act once"
+
+
+@pytest.mark.parametrize("path", sorted(CALLS))
+async def test_every_post_acts_once(stage: Any, post: Post, path: str) -> None:
+    """The second time there would often be another answer: another token's time, another state, a refusal."""
+    call = CALLS[path]
+    image = await stage.image_in(call.state, 99, kind="avatar")
+    stage.upload(image)
+    url = path.replace("{image_id:str}", image.id).replace("{owner_id:str}", "42")
+
+    first = await post(url, call.body)
+    before = await audited(stage)
+    stage.clock.advance(timedelta(minutes=10))
+    again = await post(url, call.body)
+
+    assert first.is_success, first.text
+    assert said(again) == said(first)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert await audited(stage) == before
 
 
 async def test_without_a_key_every_post_counts(stage: Any, post: Post) -> None:
