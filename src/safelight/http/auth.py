@@ -60,6 +60,11 @@ class Caller:
             raise NotAllowed(action="act for another user")
         return replace(self.origin, who=replace(self.who, id=owner))
 
+    def is_user_or_may(self, scope: Scope, action: str) -> None:
+        """Raise as `needs` does, but let users through: what they may is asked of every image by itself."""
+        if self.who.role is not Role.USER:
+            self.needs(scope, action)
+
     def needs(self, scope: Scope, action: str) -> None:
         """Raise NotAuthenticated, or NotAllowed, unless the caller is the application with a key of this scope."""
         if self.who is NOBODY:
@@ -167,11 +172,20 @@ async def _by_token(
 
 async def _by_user(who: Who, image_id: ImageId, parts: Parts, *, may_view: bool) -> Image:
     image = await find_image(image_id, parts)
-    if owns(who, image):
-        return image
-    if may_view and image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image):
+    if owns(who, image) or (may_view and await _may_view(who, image, parts)):
         return image
     raise ImageNotFound(image_id=image_id)
+
+
+async def may_see(who: Who, image: Image, parts: Parts) -> bool:
+    """Whether a caller may see an image of a list: the application with a key that reads, or a user."""
+    if who.role is not Role.USER:
+        return who.may(Scope.READ)
+    return image.public or owns(who, image) or await _may_view(who, image, parts)
+
+
+async def _may_view(who: Who, image: Image, parts: Parts) -> bool:
+    return image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image)
 
 
 async def find_image(image_id: ImageId, parts: Parts) -> Image:

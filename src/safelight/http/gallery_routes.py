@@ -8,10 +8,10 @@ from litestar.params import HeaderParameter
 from safelight.domain import errors
 from safelight.domain.errors import RequestInvalid
 from safelight.domain.events import Action
-from safelight.domain.image import Image, ImageId
+from safelight.domain.image import ImageId
 from safelight.domain.who import Scope
 from safelight.http.audit import ACTION, note_view
-from safelight.http.auth import ApiParts, ApiRequest, caller_of
+from safelight.http.auth import ApiParts, ApiRequest, caller_of, may_see
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.show_routes import acceptable
@@ -25,7 +25,7 @@ from safelight.journey.deliver_many import Gallery, Sources, show_many
     tags=["6 Show"],
     summary="Get the URLs of many images",
     response_description="Direct URLs of public images, signed ones of protected images",
-    opt={WHO: (By.READ_KEY,), BODY_SHAPE: GalleryIn, ACTION: Action.VIEWED},
+    opt={WHO: (By.READ_KEY, By.USER), BODY_SHAPE: GalleryIn, ACTION: Action.VIEWED},
     responses=problems(*BODY, errors.NotAuthenticated, errors.NotAllowed),
 )
 async def urls(
@@ -33,12 +33,12 @@ async def urls(
     parts: ApiParts,
     accept: Annotated[str | None, HeaderParameter(name="accept", description="Formats that can be shown")] = None,
 ) -> Response[GalleryOut]:
-    """Return where the variants of images are, for a whole page at once. What may not be seen is left out.
+    """Return where the variants of images are, for a whole page at once. What the caller may not see is left out.
 
     Signed URLs are the same for everyone until their time bucket ends, so that they cache.
     """
     caller = await caller_of(request, parts)
-    caller.needs(Scope.READ, "see images")
+    caller.is_user_or_may(Scope.READ, "see images")
     data = parse(await request.body(), GalleryIn)
     if len(data.ids) > parts.limits.max_urls:
         raise RequestInvalid(reason=f"ids: at most {parts.limits.max_urls} images in one call")
@@ -46,7 +46,7 @@ async def urls(
     with parts.metrics.step("show_many"):
         shown = await show_many(
             Gallery(list(map(ImageId, data.ids)), data.variants, formats, data.width),
-            may_see=_anything,
+            may_see=lambda image: may_see(caller.who, image, parts),
             records=parts.records,
             sources=Sources(parts.kinds, parts.signer, parts.tokens, parts.links, parts.limits.download_bucket),
             clock=parts.clock,
@@ -58,7 +58,3 @@ async def urls(
         image_id: ShownOut(one.image.public, one.expires_at, one.variants) for image_id, one in shown.items()
     }
     return Response(GalleryOut(images), status_code=200, headers={"cache-control": "private, no-store"})
-
-
-async def _anything(_image: Image) -> bool:
-    return True

@@ -1,5 +1,6 @@
 """6 FINALIZE, for pages: the URLs of many images at once, from one query."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,11 +64,9 @@ async def show_many(
     async with records.reading() as snapshot:
         found = await snapshot.shown(wanted.image_ids, wanted.variants)
     urls = _Urls(wanted, sources, clock.now())
-    return {
-        image_id: urls.of(image, renditions)
-        for image_id, (image, renditions) in found.items()
-        if image.is_shown and await may_see(image)
-    }
+    shown = [one for one in found.values() if one[0].is_shown]
+    seen = await asyncio.gather(*(may_see(image) for image, _ in shown))
+    return {image.id: urls.of(image, renditions) for (image, renditions), may in zip(shown, seen, strict=True) if may}
 
 
 class _Urls:
