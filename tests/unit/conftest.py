@@ -10,6 +10,7 @@ from typing import cast
 import httpx
 import pytest
 
+from documented import see_that_it_is_documented
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.rates import MemoryRates
@@ -198,7 +199,8 @@ async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API, within this process."""
     app = with_request_id(cast("App", api(parts, version="1.2.3")), new_id=parts.ids.new)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
-    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
+    hooks = {"response": [see_that_it_is_documented]}
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example", event_hooks=hooks) as client:
         yield client
 
 

@@ -44,6 +44,7 @@ SECRET = {"cache-control": "no-store"}
         errors.TypeNotAccepted,
         errors.UnsupportedTransport,
         errors.DiskFull,
+        errors.RecordFull,
         errors.OwnerBlocked,
         errors.TooManyRequests,
         errors.TooManyOpenUploads,

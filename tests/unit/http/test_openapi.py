@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 from schemathesis import openapi
 
+from documented import see_that_it_is_documented
 from safelight.apps.api import openapi_json
 from safelight.http.api import ROUTES
 from safelight.http.problems import STATUS
@@ -79,6 +80,14 @@ def test_no_stock_answer_to_bad_input_is_left(operation: dict[str, Any]):
 def test_every_reference_leads_somewhere(operation: dict[str, Any]):
     for reference in _references(operation):
         assert reference.rpartition("/")[2] in DOCUMENT["components"]["schemas"]
+
+
+async def test_an_error_that_a_call_does_not_name_is_found_out_wherever_a_test_hears_it():
+    asked = httpx.Request("GET", "https://api.example/v1/kinds/avatar")
+
+    await see_that_it_is_documented(httpx.Response(404, json={"code": "unknown_kind"}, request=asked))
+    with pytest.raises(AssertionError, match="answers image_gone, which its `responses` do not name"):
+        await see_that_it_is_documented(httpx.Response(410, json={"code": "image_gone"}, request=asked))
 
 
 async def test_the_api_serves_it(call: httpx.AsyncClient):
