@@ -21,6 +21,9 @@ from safelight_client.ticket import Order, SignedUpload, Ticket
 MAX_REDIRECTS = 3
 """A variant's stable URL leads to the file at once; a CDN may add a hop."""
 
+MANY_IMAGES_S = 600.0
+"""Time for a server to delete very many images before it answers: some 200 a second."""
+
 GONE = frozenset({404, 410})
 NOT_MODIFIED = 304
 
@@ -146,12 +149,13 @@ class Api:
 
     def delete_record(self, target: Attachment) -> Conversation[Removed]:
         """Delete all images at a record."""
-        document = _good((yield from self._send("DELETE", _record(target)))).document()
+        document = _good((yield from self._send("DELETE", _record(target), patience_s=MANY_IMAGES_S))).document()
         return Removed(required(document, "images", int), required(document, "bytes", int))
 
     def erase_owner(self, owner: str) -> Conversation[Erased]:
         """Erase an owner."""
-        document = _good((yield from self._send("DELETE", f"/v1/owners/{_part(owner)}"))).document()
+        path = f"/v1/owners/{_part(owner)}"
+        document = _good((yield from self._send("DELETE", path, patience_s=MANY_IMAGES_S))).document()
         counts = (required(document, name, int) for name in ("images", "bytes", "renditions", "audit_events"))
         return Erased(required(document, "owner", str), *counts)
 
