@@ -262,3 +262,5 @@ def test_an_owner_who_is_erased_from_the_command_line_leaves_nothing(
     assert f"Erased {ANN}:" in erased.stdout
     assert ANN not in names(killable)
     eventually(lambda: not any(files(killable, image_id) for image_id in images))
+    doctor = command("doctor", "--data", killable.data, min_free_bytes="0")
+    assert doctor.returncode == 0, doctor.stdout
