@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -20,7 +20,7 @@ import PIL.Image
 import pytest
 
 from safelight.testing import corpus
-from safelight.testing.clamav import ClamAVDaemon, NoClamAV
+from safelight.testing.clamav import ClamAVDaemon
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -222,11 +222,7 @@ def api(api_server: Server) -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def clamav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClamAVDaemon]:
     """A real ClamAV, installed where it is missing; whoever kills it starts it again."""
-    with ExitStack() as stack:
-        try:
-            daemon = stack.enter_context(ClamAVDaemon(tmp_path_factory.mktemp("clamav")))
-        except NoClamAV as error:
-            pytest.skip(str(error))
+    with ClamAVDaemon(tmp_path_factory.mktemp("clamav")) as daemon:
         yield daemon
 
 

@@ -42,7 +42,7 @@ def up(
 
 
 def _welcome(started: Started, chosen: Settings) -> None:
-    listening = f"Safelight {__version__} listens on [bold]{started.addresses.api}[/bold]"
+    listening = f"Safelight {__version__} listens on [bold]{started.addresses.own}[/bold]"
     out.print(f"{listening}, with its data in {escape(str(chosen.data))}")
     out.print(f"  kinds    {', '.join(started.kinds)}")
     out.print(f"  API      {started.addresses.api}/docs")

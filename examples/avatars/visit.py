@@ -1,0 +1,53 @@
+"""Two visitors of the example: one sets an avatar, the other fails to, the first replaces it and leaves for good.
+
+python visit.py http://127.0.0.1:8000 me.jpg another.jpg
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from safelight_client import Client, NotAllowed
+
+PASSWORD = "correct horse battery"  # noqa: S105 - a visitor's, of an example
+
+
+def visit(app_url: str, first: Path, second: Path) -> None:
+    """Play the scene, and say what happens."""
+    with httpx.Client(base_url=app_url, timeout=30) as app:
+        owner, stranger = (_sign_up(app, name) for name in ("owner", "stranger"))
+
+        with Client(owner["uploads"], api_key=owner["token"]) as safelight:
+            image = safelight.upload(first, kind="avatar", attach=("user", owner["id"]))
+            print(f"The owner has an avatar: {_avatar(app)}")
+
+        with Client(stranger["uploads"], api_key=stranger["token"]) as safelight:
+            try:
+                safelight.upload(second, kind="avatar", attach=("user", owner["id"]))
+            except NotAllowed as refused:
+                print(f"The stranger may not set it: {refused}")
+            else:
+                sys.exit("The stranger set the owner's avatar")
+
+        with Client(owner["uploads"], api_key=owner["token"]) as safelight:
+            newer = safelight.upload(second, kind="avatar", attach=("user", owner["id"]))
+            print(f"The owner has another one, and {image.id} gave way to {newer.id}: {_avatar(app)}")
+
+        deleted = app.delete("/me", headers={"authorization": f"Bearer {owner['token']}"}).raise_for_status()
+        print(f"The owner has left: {deleted.json()}")
+
+
+def _sign_up(app: httpx.Client, name: str) -> dict[str, Any]:
+    answer: dict[str, Any] = app.post("/signup", json={"name": name, "password": PASSWORD}).raise_for_status().json()
+    return answer
+
+
+def _avatar(app: httpx.Client) -> str:
+    profile: dict[str, Any] = app.get("/users/owner").raise_for_status().json()
+    return str(profile["avatar"])
+
+
+if __name__ == "__main__":
+    visit(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
