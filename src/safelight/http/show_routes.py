@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from safelight.domain import errors
@@ -161,13 +161,13 @@ async def show(
         )
     if url is None:
         soon = {"retry-after": str(RENDERING_RETRY_S), "cache-control": "no-store"}
-        return Response(None, status_code=202, headers=soon)
+        return _bodyless(202, soon)
     if not image.public:
         origin = origin_of(request) if token is None else replace(origin_of(request), by=BY_TOKEN)
         note_view(origin, image, variant, parts)
     headers = {"location": url, "cache-control": _caching(image, parts), "vary": "accept, authorization"}
     headers |= {"referrer-policy": "no-referrer"} | (headers_of(left) if left else {})
-    return Response(None, status_code=302, headers=headers)
+    return _bodyless(302, headers)
 
 
 def acceptable(accept: str | None) -> list[OutputFormat]:
@@ -233,6 +233,11 @@ async def _signed(image_id: ImageId, variant: str, request: ApiRequest, parts: P
 def _patience(prefer: str | None, parts: Parts) -> timedelta:
     asked = wanted_wait(prefer)
     return parts.limits.lazy_wait if asked is None else min(asked, parts.limits.lazy_wait)
+
+
+def _bodyless(status: int, headers: dict[str, str]) -> Response[None]:
+    """Return an answer that is all headers. As JSON, Litestar would write `null`."""
+    return Response(None, status_code=status, media_type=MediaType.TEXT, headers=headers)
 
 
 def _cached(content: Out) -> Response[Out]:
