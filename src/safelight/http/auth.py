@@ -78,7 +78,11 @@ async def caller_of(request: ApiRequest, parts: Parts, read_token: str | None = 
 
     `read_token` is that of the query; a header counts more. Raises TokenInvalid where there are several, and
     TooManyRequests where an address has shown too many keys that are none, and Busy where it cannot be told who calls.
+    What was found for an Idempotency-Key is not looked for again.
     """
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is not None and read_token is None:
+        return found
     caller = await _caller_of(request, parts, read_token)
     request.state.caller = caller
     return caller

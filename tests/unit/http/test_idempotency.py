@@ -17,7 +17,7 @@ from safelight.domain import api_keys
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import State
 from safelight.domain.tokens import Keyring, Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
 from safelight.http.api import ROUTES
 from safelight.http.idempotency import CLAIM_LASTS
 from safelight.http.parts import Parts
@@ -69,6 +69,17 @@ class Rings:
         return self.ring
 
 
+@dataclass
+class Users:
+    """ports.identity.Identities that takes every JWT for one of user 42, and counts how often it was asked."""
+
+    asked: int = 0
+
+    async def user(self, token: str) -> Who:  # noqa: ARG002 - whatever it says
+        self.asked += 1
+        return Who(Role.USER, "42")
+
+
 @pytest.fixture
 def rings() -> Rings:
     return Rings()
@@ -76,7 +87,7 @@ def rings() -> Rings:
 
 @pytest.fixture
 def parts(parts: Parts, rings: Rings) -> Parts:
-    return replace(parts, seal=KeyringSeal(rings.current))
+    return replace(parts, seal=KeyringSeal(rings.current), identities=Users())
 
 
 @pytest.fixture
@@ -281,6 +292,16 @@ async def test_a_token_that_is_forged_or_revoked_is_answered_nothing_from_before
     revoked = await post(path, {}, credential=write)
 
     assert code(forged) == code(revoked) == (403, "token_invalid")
+
+
+async def test_who_asks_with_a_key_is_found_out_once(call: httpx.AsyncClient, parts: Parts, stage: Any) -> None:
+    image = await stage.image_in(State.READY, owner="42")
+    headers = {"authorization": "Bearer a.jwt.of-42", "idempotency-key": "key-1"}
+
+    answer = await call.post(f"/v1/images/{image.id}/tokens", headers=headers)
+
+    assert answer.status_code == 200
+    assert cast("Users", parts.identities).asked == 1
 
 
 async def test_a_key_without_a_caller_is_refused_by_the_route(
