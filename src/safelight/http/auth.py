@@ -60,7 +60,7 @@ class Caller:
             raise NotAllowed(action="act for another user")
         return replace(self.origin, who=replace(self.who, id=owner))
 
-    def is_user_or_may(self, scope: Scope, action: str) -> None:
+    def needs_unless_user(self, scope: Scope, action: str) -> None:
         """Raise as `needs` does, but let users through: what they may is asked of every image by itself."""
         if self.who.role is not Role.USER:
             self.needs(scope, action)
@@ -176,7 +176,7 @@ async def _by_token(
 
 async def _by_user(who: Who, image_id: ImageId, parts: Parts, *, may_view: bool) -> Image:
     image = await find_image(image_id, parts)
-    if owns(who, image) or (may_view and await _may_view(who, image, parts)):
+    if owns(who, image) or (may_view and await rule_shows(who, image, parts)):
         return image
     raise ImageNotFound(image_id=image_id)
 
@@ -185,10 +185,11 @@ async def may_see(who: Who, image: Image, parts: Parts) -> bool:
     """Whether a caller may see an image of a list: the application with a key that reads, or a user."""
     if who.role is not Role.USER:
         return who.may(Scope.READ)
-    return image.public or owns(who, image) or await _may_view(who, image, parts)
+    return image.public or owns(who, image) or await rule_shows(who, image, parts)
 
 
-async def _may_view(who: Who, image: Image, parts: Parts) -> bool:
+async def rule_shows(who: Who, image: Image, parts: Parts) -> bool:
+    """Whether the rule of the image's kind lets a user see it. A kind that is declared no more has none."""
     return image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image)
 
 

@@ -38,7 +38,7 @@ async def urls(
     Signed URLs are the same for everyone until their time bucket ends, so that they cache.
     """
     caller = await caller_of(request, parts)
-    caller.is_user_or_may(Scope.READ, "see images")
+    caller.needs_unless_user(Scope.READ, "see images")
     data = parse(await request.body(), GalleryIn)
     if len(data.ids) > parts.limits.max_urls:
         raise RequestInvalid(reason=f"ids: at most {parts.limits.max_urls} images in one call")

@@ -18,7 +18,7 @@ from safelight.domain.policy import owns
 from safelight.domain.report import ImageReport
 from safelight.domain.who import Role, Scope, Who
 from safelight.http.audit import ACTION
-from safelight.http.auth import ApiParts, ApiRequest, Caller, caller_of, find_image
+from safelight.http.auth import ApiParts, ApiRequest, Caller, caller_of, find_image, rule_shows
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.parts import Parts
@@ -30,6 +30,8 @@ from safelight.journey.check import Standing
 from safelight.upkeep.delete_record import delete_record
 
 KindName = Annotated[str, PathParameter(description="Name of the kind")]
+
+SEE = "see the images of records"
 
 
 @put(
@@ -94,7 +96,7 @@ async def place(
     """
     target = record_in(record_type, record_id)
     caller = await caller_of(request, parts)
-    _see_that_it_may_read(caller)
+    caller.needs_unless_user(Scope.READ, SEE)
     return await _attached(target, parts.kinds[kind].name, caller, parts)
 
 
@@ -110,7 +112,7 @@ async def record(record_type: RecordType, record_id: RecordId, request: ApiReque
     """Return the images of every kind that are ready, and those that are not. A user gets what it may see."""
     target = record_in(record_type, record_id)
     caller = await caller_of(request, parts)
-    _see_that_it_may_read(caller)
+    caller.needs_unless_user(Scope.READ, SEE)
     return await _attached(target, None, caller, parts)
 
 
@@ -151,18 +153,13 @@ async def _see_that_it_may_attach(
     caller: Caller, image_id: ImageId, kind: Kind, target: Attachment, parts: Parts
 ) -> None:
     """Raise ImageNotFound where the image is not the user's, and NotAllowed where no rule lets it upload there."""
+    caller.needs_unless_user(Scope.UPLOAD, "attach images")
     if caller.who.role is not Role.USER:
-        caller.needs(Scope.UPLOAD, "attach images")
         return
     if not owns(caller.who, await find_image(image_id, parts)):
         raise ImageNotFound(image_id=image_id)
     if not await parts.policy.may_upload(kind, caller.who, target):
         raise NotAllowed(action=f"attach images of kind {kind.name!r} there")
-
-
-def _see_that_it_may_read(caller: Caller) -> None:
-    if caller.who.role is not Role.USER:
-        caller.needs(Scope.READ, "see the images of records")
 
 
 async def _attached(target: Attachment, kind: str | None, caller: Caller, parts: Parts) -> AttachedOut:
@@ -182,9 +179,8 @@ async def _attached(target: Attachment, kind: str | None, caller: Caller, parts:
 
 
 async def _may_see(who: Who, image: Image, parts: Parts) -> bool:
-    if owns(who, image) or (image.public and image.state is State.READY):
-        return True
-    return image.kind in parts.kinds and await parts.policy.may_view(parts.kinds[image.kind], who, image)
+    shown_to_all = image.public and image.state is State.READY
+    return shown_to_all or owns(who, image) or await rule_shows(who, image, parts)
 
 
 def shown_and_pending(there: Sequence[Image], kinds: Kinds) -> tuple[Sequence[Image], Sequence[Image]]:
