@@ -24,7 +24,7 @@ from safelight.http.callers import WHO, By
 from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
-from safelight.http.reports import no_news_response, report_of, report_response, revision_in
+from safelight.http.reports import no_news_response, report_of, report_response, revision_in, standing_of
 from safelight.http.wire import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
 from safelight.ports.records import ImageFilter
@@ -76,7 +76,7 @@ async def check(
         )
     if seen == standing.image.revision:
         return no_news_response(standing)
-    return report_response(standing, parts, to_application=is_application(request))
+    return report_response(standing, request, parts)
 
 
 @get(
@@ -221,14 +221,14 @@ async def reprocess(image_id: PathId, request: ApiRequest, parts: ApiParts) -> R
     """
     caller = await caller_of(request, parts)
     caller.needs(Scope.MANAGE, "reprocess images")
-    standing = await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
+    standing = await standing_of(ImageId(image_id), parts)
     if standing.image.state is State.FAILED:
         await retry_image(
             standing.image.id, caller.origin, records=parts.records, signals=parts.signals, clock=parts.clock
         )
     else:
         await owe_reprocess(standing.image, caller.origin, records=parts.records, clock=parts.clock)
-    return report_response(standing, parts, status=202)
+    return report_response(standing, request, parts, status=202)
 
 
 def _attached(attached_type: str | None, attached_id: str | None) -> Attachment | None:

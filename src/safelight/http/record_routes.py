@@ -167,13 +167,17 @@ async def _attached(target: Attachment, kind: str | None, caller: Caller, parts:
         there = await snapshot.attached(target, kind)
         renditions = await snapshot.renditions_of([image.id for image in there])
     images, pending = shown_and_pending(there, parts.kinds)
-    if caller.who.role is Role.USER:
+    by_user = caller.who.role is Role.USER
+    if by_user:
         visible = await asyncio.gather(*(_may_see(caller.who, image, parts) for image in there))
         seen = {image.id for image, is_visible in zip(there, visible, strict=True) if is_visible}
         images, pending = [[image for image in some if image.id in seen] for some in (images, pending)]
 
     def reports(some: Sequence[Image]) -> Sequence[ImageReport]:
-        return [report_of(Standing(image, renditions.get(image.id, ())), parts) for image in some]
+        return [
+            report_of(Standing(image, renditions.get(image.id, ())), parts, to_application=not by_user)
+            for image in some
+        ]
 
     return AttachedOut(reports(images), reports(pending))
 

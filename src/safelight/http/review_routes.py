@@ -11,9 +11,8 @@ from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of, find_image
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
-from safelight.http.reports import report_response
+from safelight.http.reports import report_response, standing_of
 from safelight.http.wire import VerdictIn, parse
-from safelight.journey.check import check_image
 from safelight.upkeep.review import Review, review_image
 
 
@@ -55,5 +54,4 @@ async def review(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
             ids=parts.ids,
             told=parts.told,
         )
-    standing = await check_image(image.id, records=parts.records, signals=parts.signals, clock=parts.clock)
-    return report_response(standing, parts)
+    return report_response(await standing_of(image.id, parts), request, parts)

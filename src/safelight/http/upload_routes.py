@@ -15,9 +15,8 @@ from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.rate_headers import headers_of_owner
-from safelight.http.reports import report_response
+from safelight.http.reports import report_response, standing_of
 from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn, parse
-from safelight.journey.check import check_image
 from safelight.journey.confirm import confirm_upload
 from safelight.journey.request import request_upload
 from safelight.journey.resign import resign_upload
@@ -140,8 +139,7 @@ async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Res
             signals=parts.signals,
             clock=parts.clock,
         )
-    standing = await check_image(image.id, records=parts.records, signals=parts.signals, clock=parts.clock)
-    return report_response(standing, parts, status=202)
+    return report_response(await standing_of(image.id, parts), request, parts, status=202)
 
 
 async def _writable(

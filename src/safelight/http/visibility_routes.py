@@ -10,9 +10,8 @@ from safelight.http.audit import ACTION
 from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
-from safelight.http.reports import headers_of, report_of
+from safelight.http.reports import report_of, standing_headers, standing_of
 from safelight.http.wire import VisibilityIn, VisibilityOut, parse
-from safelight.journey.check import Standing, check_image
 from safelight.upkeep.visibility import set_visibility
 
 NOW_PUBLIC = (
@@ -46,7 +45,7 @@ async def visibility(image_id: PathId, request: ApiRequest, parts: ApiParts) -> 
     caller = await caller_of(request, parts)
     caller.needs(Scope.MANAGE, "make images public or protected")
     wanted = parse(await request.body(), VisibilityIn)
-    standing = await _standing(image_id, parts)
+    standing = await standing_of(ImageId(image_id), parts)
     with parts.metrics.step("visibility"):
         shown = await set_visibility(
             standing.image,
@@ -57,14 +56,10 @@ async def visibility(image_id: PathId, request: ApiRequest, parts: ApiParts) -> 
             signals=parts.signals,
             clock=parts.clock,
         )
-    standing = await _standing(image_id, parts)
+    standing = await standing_of(ImageId(image_id), parts)
     content = VisibilityOut(
         report_of(standing, parts),
         NOW_PUBLIC if wanted.public else NOW_PROTECTED,
         [parts.signer.public_url(key) for key in shown.formerly_public],
     )
-    return Response(content, status_code=200, headers=headers_of(standing))
-
-
-async def _standing(image_id: str, parts: ApiParts) -> Standing:
-    return await check_image(ImageId(image_id), records=parts.records, signals=parts.signals, clock=parts.clock)
+    return Response(content, status_code=200, headers=standing_headers(standing))

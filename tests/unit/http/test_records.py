@@ -134,6 +134,20 @@ async def test_a_record_has_the_images_of_every_kind(stage: Any, application: ht
     assert ids(await application.get("/v1/records/post/9")) == ([], [])
 
 
+async def test_the_application_sees_the_variants_of_a_held_image_at_a_record(
+    stage: Any, application: httpx.AsyncClient
+):
+    held = await stage.image_in(State.PROCESSING, kind="reviewed", attached_to=POST, hidden=True)
+    async with stage.records.transaction() as tx:
+        await tx.add_rendition(rendition(held.id), attempt=1)
+        await tx.move(held.id, was=State.PROCESSING, now=State.HELD)
+
+    answer = await application.get("/v1/records/post/7")
+
+    assert ids(answer) == ([], [held.id])
+    assert list(answer.json()["pending"][0]["variants"]) == ["thumb"]
+
+
 async def test_where_a_record_has_one_image_the_old_one_is_shown_until_the_new_one_is_ready(
     stage: Any, application: httpx.AsyncClient
 ):
