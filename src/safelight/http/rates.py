@@ -1,14 +1,14 @@
 """How often one client may call: which rate counts for a call, and whose it is."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Self
 
 from safelight.domain import api_keys
-from safelight.domain.errors import NotAuthenticated
+from safelight.domain.errors import NotAuthenticated, TooManyRequests
 from safelight.domain.image import Image
 from safelight.http.asgi import App, Message, Receive, Scope, Send, encode
 from safelight.http.rate_headers import headers_of
@@ -22,6 +22,9 @@ NO_ADDRESS = "none"
 
 COUNTED_AS = "counted_as"
 """Key of a route's `opt`: the Count of its calls. One that does not say counts as CALL."""
+
+KEY_TRIED = "key_tried"
+"""Key of the request's state: there once the API key of a call has been looked at."""
 
 BEARER = b"bearer "
 KEY = api_keys.PREFIX.encode()
@@ -93,7 +96,8 @@ def counted_by(rates: Rates) -> Callable[[App], App]:
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             rate = _rate_for(scope, rates)
             if rate is None:
-                await app(scope, receive, send)
+                with _seeing_the_key(scope, rates):
+                    await app(scope, receive, send)
                 return
             headers = encode(headers_of(rates.limiter.hit(rate, address_of(scope))))
 
@@ -115,9 +119,9 @@ def trying_a_key(scope: Mapping[str, Any], key: str, rates: Rates) -> Iterator[N
 
     Raises TooManyRequests instead of running the block when the address has sent too many that did not.
     """
+    scope["state"][KEY_TRIED] = True
     address, digest = address_of(scope), api_keys.digest(key)
-    if digest not in rates.opened:
-        rates.limiter.see(rates.bad_keys, address)
+    _see_bad_keys(rates, address, digest)
     try:
         yield
     except NotAuthenticated:
@@ -127,20 +131,52 @@ def trying_a_key(scope: Mapping[str, Any], key: str, rates: Rates) -> Iterator[N
     rates.opened.add(digest)
 
 
+@contextmanager
+def _seeing_the_key(scope: Scope, rates: Rates) -> Iterator[None]:
+    """Return a block in which the API key that spares a call is looked at. One that is not counts as one that is none.
+
+    Else whoever made one up could send as often as they like what is refused before that. Raises TooManyRequests.
+    """
+    key = _key_in(scope) if _count_of(scope) is Count.CALL else None
+    if key is None:
+        yield
+        return
+    address = address_of(scope)
+    _see_bad_keys(rates, address, api_keys.digest(key))
+    try:
+        yield
+    finally:
+        if KEY_TRIED not in scope["state"]:
+            with suppress(TooManyRequests):  # the answer is on its way: the next call hears of it
+                rates.limiter.hit(rates.bad_keys, address)
+
+
+def _see_bad_keys(rates: Rates, address: str, digest: str) -> None:
+    """Raise TooManyRequests where an address has sent too many keys that are none, and this one opened nothing yet."""
+    if digest not in rates.opened:
+        rates.limiter.see(rates.bad_keys, address)
+
+
 def _rate_for(scope: Scope, rates: Rates) -> Rate | None:
-    match scope["route_handler"].opt.get(COUNTED_AS, Count.CALL):
+    match _count_of(scope):
         case Count.NOTHING:
             return None
         case Count.SHOW:
             return rates.shows
-        case Count.CALL if _has_a_key(scope):
+        case Count.CALL if _key_in(scope) is not None:
             return None
         case _:
             return rates.calls
 
 
-def _has_a_key(scope: Scope) -> bool:
-    """Whether there is something that looks like an API key. Whether it is one is looked at later, and counted."""
+def _count_of(scope: Scope) -> Count:
+    counted_as: Count = scope["route_handler"].opt.get(COUNTED_AS, Count.CALL)
+    return counted_as
+
+
+def _key_in(scope: Scope) -> str | None:
+    """Return what looks like an API key, or None. Whether it is one is looked at later, and counted."""
     shown = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme_and_key = shown[0] if len(shown) == 1 else b""
-    return scheme_and_key[: len(BEARER)].lower() == BEARER and scheme_and_key[len(BEARER) :].startswith(KEY)
+    scheme, key = scheme_and_key[: len(BEARER)], scheme_and_key[len(BEARER) :]
+    return key.decode("latin-1").strip() if scheme.lower() == BEARER and key.startswith(KEY) else None

@@ -207,6 +207,30 @@ async def test_every_call_that_a_key_spares_looks_at_the_key(call: httpx.AsyncCl
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
+UNREADABLE: list[tuple[str, str, dict[str, str]]] = [
+    ("GET", "/v1/images?limit=0", {}),
+    ("GET", "/v1/records/%00/1", {}),
+    ("PUT", "/v1/records/%00/1/avatar", {}),
+    ("POST", "/v1/images", {"idempotency-key": "two words"}),
+]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_key_that_is_not_looked_at_counts_unless_it_opened_something_before(
+    stage: Any, call: httpx.AsyncClient, calls: Calls, unreadable: tuple[str, str, dict[str, str]], *, known: bool
+):
+    """Else whoever made up a key could fill the audit log with what is refused before anybody looks at it."""
+    method, path, headers = unreadable
+    await keep_the_key(stage)
+    await calls(int(known), "/v1/images", headers=bearer(KEY))
+
+    answers = [await call.request(method, path, headers=bearer(KEY) | headers) for _ in range(4)]
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == ([422] * 4 if known else [422, 422, 429, 429])
+
+
 async def test_an_event_stream_counts_once(stage: Any, call: httpx.AsyncClient):
     image, _ = await shown(stage, public=True)
     token = stage.tokens.image_token(Purpose.READ, image.id, image.token_generation)
