@@ -1,7 +1,7 @@
 """The application's records, and which images they have."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from litestar import delete, get, put
@@ -59,7 +59,7 @@ async def attach(
 
     Where a record has one image of this kind, a ready one takes the place of the one before, which is deleted at once;
     one that is on its way does so when it is ready. The image that was attached last stays. A user may attach its own
-    images where the kind's rule would let it upload.
+    images where the kind's rule would let it upload. A key without the scope `read` is told of the image alone.
     """
     target = record_in(record_type, record_id)
     caller = await caller_of(request, parts)
@@ -76,7 +76,7 @@ async def attach(
             ids=parts.ids,
             told=parts.told,
         )
-    return await _attached(target, kind, caller, parts)
+    return await _attached(target, kind, caller, parts, by_caller=ImageId(data.image_id))
 
 
 @get(
@@ -162,15 +162,17 @@ async def _see_that_it_may_attach(
         raise NotAllowed(action=f"attach images of kind {kind.name!r} there")
 
 
-async def _attached(target: Attachment, kind: str | None, caller: Caller, parts: Parts) -> AttachedOut:
+async def _attached(
+    target: Attachment, kind: str | None, caller: Caller, parts: Parts, *, by_caller: ImageId | None = None
+) -> AttachedOut:
+    """Return what the caller may be told of a record. `by_caller` is the image that it attached just now."""
     async with parts.records.reading() as snapshot:
         there = await snapshot.attached(target, kind)
         renditions = await snapshot.renditions_of([image.id for image in there])
     images, pending = shown_and_pending(there, parts.kinds)
     by_user = caller.who.role is Role.USER
-    if by_user:
-        visible = await asyncio.gather(*(_may_see(caller.who, image, parts) for image in there))
-        seen = {image.id for image, is_visible in zip(there, visible, strict=True) if is_visible}
+    if not caller.who.may(Scope.READ):
+        seen = await _visible_to(caller.who, there, parts) if by_user else {by_caller}
         images, pending = [[image for image in some if image.id in seen] for some in (images, pending)]
 
     def reports(some: Sequence[Image]) -> Sequence[ImageReport]:
@@ -180,6 +182,11 @@ async def _attached(target: Attachment, kind: str | None, caller: Caller, parts:
         ]
 
     return AttachedOut(reports(images), reports(pending))
+
+
+async def _visible_to(who: Who, there: Sequence[Image], parts: Parts) -> Collection[ImageId | None]:
+    visible = await asyncio.gather(*(_may_see(who, image, parts) for image in there))
+    return {image.id for image, is_visible in zip(there, visible, strict=True) if is_visible}
 
 
 async def _may_see(who: Who, image: Image, parts: Parts) -> bool:

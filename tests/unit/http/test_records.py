@@ -91,6 +91,19 @@ async def test_a_key_of_that_scope_alone_is_enough(stage: Any, call: httpx.Async
     assert answer.status_code == 200, answer.text
 
 
+async def test_a_key_that_cannot_read_is_told_of_the_image_alone_that_it_attached(
+    stage: Any, call: httpx.AsyncClient, grant: Grant
+):
+    for number, (state, public) in enumerate(((State.READY, False), (State.READY, True), (State.FAILED, False)), 2):
+        await stage.image_in(state, number, attached_to=POST, public=public)
+    image = await free(stage)
+    await grant([Scope.UPLOAD])
+
+    answer = await call.put(PLACE, json={"image_id": image.id})
+
+    assert ids(answer) == ([image.id], [])
+
+
 @pytest.mark.parametrize("asked", CALLS)
 @pytest.mark.parametrize("purpose", [None, Purpose.READ, Purpose.WRITE])
 async def test_nobody_and_no_token_of_an_image_may(
