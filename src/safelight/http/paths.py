@@ -13,8 +13,8 @@ from safelight.domain.errors import RequestInvalid
 from safelight.domain.image import Attachment
 from safelight.http.wire import Word
 
-RAW = (b"/v1/records/", b"/v1/owners/")
-"""What the paths begin with whose parts are still percent-encoded when a route gets them."""
+RAW = ("/v1/records/", "/v1/owners/")
+"""What the paths begin with, once decoded, whose parts are still percent-encoded when a route gets them."""
 
 RecordType = Annotated[str, PathParameter(description="Type of the application's record, percent-encoded")]
 RecordId = Annotated[str, PathParameter(description="Id of the application's record, percent-encoded")]
@@ -30,7 +30,7 @@ class RawPaths(Litestar):
         """Answer one request."""
         if scope["type"] == ScopeType.HTTP:
             sent = cast("HTTPScope", scope)
-            if sent["raw_path"].startswith(RAW):
+            if sent["path"].startswith(RAW):
                 sent["path"] = sent["raw_path"].decode("latin-1")
         await super().__call__(scope, receive, send)
 

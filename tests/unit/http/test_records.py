@@ -248,6 +248,14 @@ async def test_what_is_no_word_is_refused(application: httpx.AsyncClient, sent: 
     assert code(await application.request(method, path.format(sent))) == (422, "request_invalid")
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/%72ecords/%E2%82%AC/7", "/v1/records%2Fpost/7", "/v1/%6Fwners/%E2%82%AC", "/v1/%72ecords/post/7"]
+)
+async def test_what_names_a_route_is_not_encoded(application: httpx.AsyncClient, path: str):
+    """Else its parts would be decoded twice."""
+    assert (await application.get(path)).status_code == 404
+
+
 async def test_a_deleted_record_is_reported(stage: Any, application: httpx.AsyncClient):
     for number, kind in enumerate(("avatar", "picture")):
         await stage.image_in(State.READY, number, kind=kind, attached_to=POST, declared_bytes=100)
