@@ -43,7 +43,6 @@ MOVES: Mapping[State, Mapping[State, str]] = {
     },
     State.UPLOADED: {
         State.PROCESSING: "the worker that takes it",
-        State.FAILED: "no step of this version",
         State.DELETED: WHOEVER_MAY,
     },
     State.PROCESSING: {

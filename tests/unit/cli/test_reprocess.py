@@ -71,7 +71,8 @@ async def _plant_failed(data: Path) -> None:
         await tx.add(new)
         await tx.move(new.id, was=State.REQUESTED, now=State.UPLOADED)
         failed = Changes(ending=Ending("storage_failed", "It did not work."))
-        await tx.move(new.id, was=State.UPLOADED, now=State.FAILED, changes=failed)
+        await tx.move(new.id, was=State.UPLOADED, now=State.PROCESSING)
+        await tx.move(new.id, was=State.PROCESSING, now=State.FAILED, changes=failed)
 
 
 async def _only_image(data: Path) -> Image:

@@ -34,7 +34,7 @@ ROAD = {
     State.HELD: (State.UPLOADED, State.PROCESSING, State.HELD),
     State.READY: (State.UPLOADED, State.PROCESSING, State.READY),
     State.REJECTED: (State.UPLOADED, State.PROCESSING, State.REJECTED),
-    State.FAILED: (State.UPLOADED, State.FAILED),
+    State.FAILED: (State.UPLOADED, State.PROCESSING, State.FAILED),
     State.EXPIRED: (State.EXPIRED,),
     State.DELETED: (State.DELETED,),
 }
@@ -131,7 +131,7 @@ class RecordsContract:
         async with records.transaction() as tx:
             told = await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED, changes=changes)
         async with records.transaction() as tx:
-            left = await tx.move(image.id, was=State.UPLOADED, now=State.FAILED, changes=UNCHANGED)
+            left = await tx.move(image.id, was=State.UPLOADED, now=State.PROCESSING, changes=UNCHANGED)
 
         assert (told.upload_attempt, told.expires_at, told.next_attempt_at) == (3, LATER, LATER)
         assert (told.ready_at, told.ending, told.original_kept, told.look) == (NOW, ending, True, LOOK)

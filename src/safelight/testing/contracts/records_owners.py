@@ -221,14 +221,16 @@ class RecordsOwnersContract:
             for number in range(40)
         ]
 
+        came_to = set[State]()
         for _ in range(WALKS):
             number = chance.randrange(len(images))
             was = chance.choice([images[number].state, images[number].state, State.REQUESTED])  # or what it was once
             if NEXT[was]:
                 with suppress(WrongState):
                     images[number] = await go_from(records, images[number], was, chance.choice(sorted(NEXT[was])))
+                    came_to.add(images[number].state)
 
-        assert len({image.state for image in images}) > ENOUGH_STATES
+        assert len(came_to) > ENOUGH_STATES
         for owner_id in (ANNA, BERT):
             assert (await owner(records, owner_id)).used == await counted(records, owner_id)
 

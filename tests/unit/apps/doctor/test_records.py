@@ -139,4 +139,5 @@ async def test_webhooks_that_were_given_up_are_told_with_the_last_error(
 async def _fail(image: Image, records: SqlRecords) -> None:
     changes = Changes(ending=Ending("storage_failed", "It did not work."))
     async with records.transaction() as tx:
-        await tx.move(image.id, was=State.UPLOADED, now=State.FAILED, changes=changes)
+        await tx.move(image.id, was=State.UPLOADED, now=State.PROCESSING)
+        await tx.move(image.id, was=State.PROCESSING, now=State.FAILED, changes=changes)
