@@ -96,10 +96,6 @@ def color_at(url: str) -> tuple[int, ...]:
     return tuple(PIL.Image.open(BytesIO(answer.content)).convert("RGB").getpixel((48, 48)))  # type: ignore[arg-type]  # a pixel of three bands
 
 
-def files_in(server: Server) -> list[Path]:
-    return [path for path in (server.data / "store").rglob("*") if path.is_file()]
-
-
 def test_an_avatar_is_set_refused_replaced_and_erased_with_its_account(safelight: Server, app: httpx.Client):
     """The whole life of an avatar, by its user, a stranger, and nobody."""
     owner, stranger = sign_up(app, "owner"), sign_up(app, "stranger")
@@ -128,9 +124,9 @@ def test_an_avatar_is_set_refused_replaced_and_erased_with_its_account(safelight
     assert deleted.json() == {"images_deleted": 1}
     assert app.get("/users/owner").status_code == 404
     until = time.monotonic() + GONE_WITHIN_S
-    while files_in(safelight) and time.monotonic() < until:
+    while safelight.stored() and time.monotonic() < until:
         time.sleep(0.2)
-    assert files_in(safelight) == []
+    assert safelight.stored() == []
 
 
 def test_two_visitors_play_the_scene_of_the_readme(app: httpx.Client, tmp_path: Path):

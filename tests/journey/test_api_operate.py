@@ -29,11 +29,13 @@ def test_it_is_alive_and_ready(api: Any):
     ]
 
 
-def test_what_is_measured_rises_with_a_journey(api: Any, file: bytes):
+def test_what_is_measured_rises_with_a_journey(api: Any, file: bytes, eventually: Any):
     before = measured(api)
+    told = ("safelight_steps_total", "webhook ok")
     report = api.ready(file)
     url = report["variants"]["thumb"]["renditions"][0]["url"]
     fetched = len(httpx.get(url).content)
+    eventually(lambda: measured(api).get(told, 0) > before.get(told, 0))  # the webhook comes after the end
 
     after = measured(api)
 
@@ -87,6 +89,7 @@ def test_the_kinds_are_told_to_anybody(api: Any):
         "widths": [1600],
         "height": None,
         "formats": ["webp", "jpeg"],
+        "lazy": False,
     }
     assert answer.headers["cache-control"] == "public, max-age=60"
 

@@ -448,7 +448,7 @@ def _left(server: Server) -> dict[str, list[Any]]:
             server, "SELECT image_id, variant, fingerprint, width, format FROM rendition"
         )
     }
-    files = {"/".join(path.parts[-2:]) for path in (server.data / "store").rglob("*") if path.is_file()}
+    files = {"/".join(path.parts[-2:]) for path in server.stored()}
     left = {
         "files": sorted(files - originals - renditions),
         "lost": sorted((originals | renditions) - files),

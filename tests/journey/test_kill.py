@@ -100,8 +100,7 @@ def wanted_files(server: Server) -> set[str]:
 
 
 def files(server: Server) -> set[str]:
-    root = server.data / "store"
-    return {"/".join(path.parts[-2:]) for path in root.rglob("*") if path.is_file()}
+    return {"/".join(path.parts[-2:]) for path in server.stored()}
 
 
 def kill_at_random_moments(server: Server, uploader: Uploader, chance: random.Random) -> int:

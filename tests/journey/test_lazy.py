@@ -35,7 +35,7 @@ def server(start_server: Callable[..., Server], kinds_file: Path) -> Server:
 
 
 def stored(server: Server, image_id: str, variant: str) -> list[Path]:
-    return [path for path in server.data.glob(f"store/**/{image_id}/*") if path.name.startswith(f"{variant}-")]
+    return [path for path in server.stored() if path.match(f"{image_id}/{variant}-*")]
 
 
 def test_a_lazy_variant_is_rendered_once_however_many_ask_at_once(

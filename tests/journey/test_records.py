@@ -60,7 +60,7 @@ def api(records_server: Server, call_as_application: Any) -> Iterator[Any]:
 
 def files(server: Server, image_id: str) -> list[Path]:
     """Return what lies on disk of an image."""
-    return [path for path in (server.data / "store").rglob("*") if image_id in str(path) and path.is_file()]
+    return [path for path in server.stored() if image_id in str(path)]
 
 
 def rows(server: Server, query: str, *values: str) -> list[Any]:

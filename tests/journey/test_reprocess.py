@@ -19,7 +19,7 @@ from safelight.apps.asked import all_asked
 from safelight.apps.kinds import load_kinds
 from safelight.apps.wiring import Addresses, embedded
 from safelight.settings import Settings
-from safelight.testing.server import Server
+from safelight.testing.server import Server, files_below
 from safelight.upkeep.sweep import sweep_orphans
 from safelight_client import Client, Image
 
@@ -157,7 +157,7 @@ def test_images_without_an_original_are_counted_and_left_alone(
 
 
 def _count_new(data: Path) -> int:
-    return sum(1 for _ in (data / "store/objects/public").rglob("thumb-*-48.*"))
+    return sum(path.match("thumb-*-48.*") for path in files_below(data / "store/objects/public"))
 
 
 def _widths(server: Server, images: list[Image], variant: str = "thumb") -> set[int]:
@@ -221,5 +221,5 @@ def _asked(data: Path) -> set[str]:
 
 def _stored(data: Path) -> set[str]:
     """Return the names of what lies in the store, besides what came in: that is swept when its upload URL has ended."""
-    kept = (path for area in ("public", "private") for path in (data / "store/objects" / area).rglob("*"))
-    return {f"{path.parent.name}/{path.name}" for path in kept if path.is_file()}
+    kept = (path for area in ("public", "private") for path in files_below(data / "store/objects" / area))
+    return {f"{path.parent.name}/{path.name}" for path in kept}

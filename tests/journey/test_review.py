@@ -51,8 +51,8 @@ def kept(api: Any, image: dict[str, Any]) -> set[str]:
     root = api.server.data / "store/objects"
     return {
         f"{path.relative_to(root).parts[0]}/{path.name.partition('-')[0]}"
-        for path in root.rglob("*")
-        if path.is_file() and path.parent.name == image["id"]
+        for path in api.server.stored("objects")
+        if path.parent.name == image["id"]
     }
 
 

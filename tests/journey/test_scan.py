@@ -86,7 +86,7 @@ def test_an_infected_photo_is_rejected_and_nothing_of_it_remains(
     assert (report["status"], report["error"]["code"], report["variants"]) == ("rejected", "infected", {})
     assert SIGNATURE not in json.dumps(report)
     assert (server.data / "store").is_dir()
-    eventually(lambda: not [path for path in (server.data / "store").rglob("*") if path.is_file()])
+    eventually(lambda: not server.stored())
     (line,) = logged(server, "image_rejected")
     assert line["reason"] == "infected"
     assert (SIGNATURE in line.get("detail", "")) is (kind == "photo")

@@ -172,7 +172,7 @@ def wrong_files(server: Server) -> set[str]:
     there = {
         "/".join((side, *path.parts[-2:]))
         for side in sides
-        for path in (server.data / "store/objects" / side).rglob("*")
-        if path.is_file() and path.name != "original"
+        for path in server.stored(f"objects/{side}")
+        if path.name != "original"
     }
     return noted ^ there

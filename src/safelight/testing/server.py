@@ -28,6 +28,11 @@ STOP_WITHIN_S = 30
 LISTENS = re.compile(r"listens on (http://\S+),")
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return every file below a folder of a server that runs: what is tidied away meanwhile is left out."""
+    return [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+
+
 class Server:
     """`safelight up` on a free port of loopback, on the data folder `data`. Can be killed and started anew.
 
@@ -64,6 +69,10 @@ class Server:
     def log(self) -> str:
         """What was logged since the first start."""
         return self.log_file.read_text()
+
+    def stored(self, part: str = "") -> list[Path]:
+        """Return what lies in the store, or in a part of it."""
+        return files_below(self.data / "store" / part)
 
     def start(self) -> None:
         """Start, and return as soon as it listens. Raises RuntimeError where it does not."""
