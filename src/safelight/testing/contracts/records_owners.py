@@ -32,7 +32,7 @@ AT_ONCE = 1000
 TAKEN = {State.UPLOADED: State.PROCESSING, State.PROCESSING: State.PROCESSING, State.READY: State.READY}
 """The state in which a worker has an image that it took."""
 
-WALKS = 100
+WALKS = 300
 ENOUGH_STATES = 5
 """States that images must have come to, for a random walk to tell something."""
 
