@@ -45,6 +45,12 @@ KEY_PATTERN = "^[!-~]{1,255}$"
 CLAIM_LASTS = timedelta(minutes=1)
 """How long a call may take to be answered: longer than any does. After a kill its key is free again by then."""
 
+MOST_KEPT_BYTES = 64 * 1024
+"""Of an answer that is kept: more than twice the report of an image with every rendition that it can have.
+
+What is larger has the URLs of a page: it changed nothing, and as many as an address may ask for would fill a disk.
+"""
+
 IN_QUERIES = frozenset({"read_token", "token"})
 """Credentials, which may change from one try to the next."""
 
@@ -70,7 +76,7 @@ def honouring_keys(parts: Parts) -> Callable[[App], App]:
 
 
 async def once(question: Question, act: Callable[[Send], Awaitable[None]], send: Send, parts: Parts) -> None:
-    """Act and keep the answer, or send the one that was kept.
+    """Act and keep the answer, or send the one that was kept. One that is too large is not kept.
 
     Raises IdempotencyKeyReused, IdempotencyInProgress.
     """
@@ -135,7 +141,7 @@ class _Claim:
 
     async def settle(self, answer: _Answer | None) -> None:
         """Keep an answer that did something, or else let go. Where neither can be done, the claim runs out."""
-        keep = answer is not None and answer.did_something
+        keep = answer is not None and answer.did_something and len(answer.body) <= MOST_KEPT_BYTES
         try:
             async with self.parts.records.transaction() as tx:
                 if keep:

@@ -14,14 +14,18 @@ import pytest
 
 from safelight.adapters.seal import KeyringSeal
 from safelight.domain import api_keys
+from safelight.domain.answer import Question
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import State
+from safelight.domain.kind import MAX_RENDITIONS
 from safelight.domain.tokens import Keyring, Purpose
 from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
 from safelight.http.api import ROUTES
-from safelight.http.idempotency import CLAIM_LASTS
+from safelight.http.asgi import Message, Send
+from safelight.http.idempotency import CLAIM_LASTS, MOST_KEPT_BYTES, once
 from safelight.http.parts import Parts
 from safelight.ports.records import AuditFilter, ImageFilter
+from safelight.testing.samples import rendition
 
 Answer = httpx.Response
 Post = Callable[..., Awaitable[Answer]]
@@ -324,6 +328,41 @@ async def test_a_refusal_is_not_kept(stage: Any, post: Post) -> None:
 
     assert code(refused) == (409, "nothing_uploaded")
     assert confirmed.status_code == 202
+
+
+@pytest.mark.parametrize(("over", "kept"), [(0, True), (1, False)])
+async def test_neither_is_a_page_that_would_fill_the_disk(
+    parts: Parts, database: sqlite3.Connection, over: int, *, kept: bool
+) -> None:
+    answers: list[bytes] = []
+
+    async def act(send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"u" * (MOST_KEPT_BYTES + over)})
+
+    async def send(message: Message) -> None:
+        answers.append(message.get("body", b""))
+
+    await once(Question("user:42", "key-1", "d" * 64), act, send, parts)
+
+    assert len(b"".join(answers)) == MOST_KEPT_BYTES + over
+    assert database.execute("SELECT count(*) FROM answer").fetchall() == [(int(kept),)]
+
+
+async def test_every_image_is_reported_shortly_enough_to_be_kept(stage: Any, post: Post) -> None:
+    """Else a repeated CONFIRM or review could act twice."""
+    image = await stage.image_in(State.PROCESSING, 99, kind="avatar", filename="\N{ARTIST PALETTE}" * 63)
+    async with stage.records.transaction() as tx:
+        for width in range(MAX_RENDITIONS):
+            one = rendition(image.id, "a-variant-with-quite-a-long-name-for-an-address", width=10_000 + width)
+            await tx.add_rendition(one, attempt=1)
+        await tx.move(image.id, was=State.PROCESSING, now=State.READY)
+
+    answer = await post(f"/v1/images/{image.id}/confirm")
+
+    assert answer.json()["filename"]
+    assert len(answer.json()["variants"].popitem()[1]["renditions"]) == MAX_RENDITIONS
+    assert len(answer.content) < MOST_KEPT_BYTES / 2
 
 
 async def test_neither_is_a_failure_of_ours(stage: Any, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
