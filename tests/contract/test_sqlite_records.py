@@ -10,6 +10,7 @@ from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.testing.contracts.records import RecordsContract
 from safelight.testing.contracts.records_answers import RecordsAnswersContract
 from safelight.testing.contracts.records_audit import RecordsAuditContract
+from safelight.testing.contracts.records_blocks import RecordsBlocksContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
 from safelight.testing.contracts.records_owners import RecordsOwnersContract
 from safelight.testing.contracts.records_places import RecordsPlacesContract
@@ -22,6 +23,7 @@ class TestSqlite(
     RecordsContract,
     RecordsNotesContract,
     RecordsOwnersContract,
+    RecordsBlocksContract,
     RecordsPlacesContract,
     RecordsReadingContract,
     RecordsAnswersContract,

@@ -1,4 +1,4 @@
-"""What every database of records must do: quotas that are exact, and blocks."""
+"""What every database of records must do: quotas that are exact."""
 # ruff: noqa: D102 - a test's name is its sentence
 
 import asyncio
@@ -10,17 +10,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from safelight.domain.errors import (
-    OwnerBlocked,
     QuotaExceeded,
     Refused,
     TooManyOpenUploads,
     TooManyRequests,
     WrongState,
 )
-from safelight.domain.image import HOLDING, NEXT, Image, ImageId, State
+from safelight.domain.image import HOLDING, NEXT, Image, State
 from safelight.domain.owner import Owner, OwnerLimits, Usage
 from safelight.ports.records import Records
-from safelight.testing.contracts.records import LATER, LEASE, ROAD, image_in, stored
+from safelight.testing.contracts.records import LEASE, ROAD, image_in
 from safelight.testing.fakes import NOW
 from safelight.testing.samples import new_image
 
@@ -29,9 +28,6 @@ SIZE = 100
 PLENTY = OwnerLimits(requests_per_minute=10**6, open_uploads=10**6, images=10**6, bytes=10**12)
 MINUTE = timedelta(minutes=1)
 AT_ONCE = 1000
-TAKEN = {State.UPLOADED: State.PROCESSING, State.PROCESSING: State.PROCESSING, State.READY: State.READY}
-"""The state in which a worker has an image that it took."""
-
 WALKS = 300
 ENOUGH_STATES = 5
 """States that images must have come to, for a random walk to tell something."""
@@ -88,7 +84,7 @@ async def counted(records: Records, owner_id: str = ANNA) -> Usage:
 
 
 class RecordsOwnersContract:
-    """Quotas and blocks."""
+    """Quotas, and who is noted."""
 
     async def test_nobody_knows_an_owner_that_never_came(self, records: Records) -> None:
         assert await owner(records) == Owner(ANNA)
@@ -250,74 +246,6 @@ class RecordsOwnersContract:
 
         assert (await reserve(records, limits=limits)).used == Usage(1, SIZE, 1)
 
-    async def test_an_owner_is_blocked_once_and_unblocked_once(self, records: Records) -> None:
-        async with records.transaction() as tx:
-            blocked = [await tx.owners.block(ANNA, at=at) for at in (NOW, LATER)]
-        since = (await owner(records)).blocked_at
-        async with records.transaction() as tx:
-            unblocked = [await tx.owners.unblock(one) for one in (ANNA, ANNA, BERT)]
-
-        assert (blocked, since) == ([True, False], NOW)
-        assert (unblocked, (await owner(records)).blocked_at) == ([True, False, False], None)
-
-    async def test_a_blocked_owner_reserves_nothing_until_it_is_unblocked(self, records: Records) -> None:
-        await reserve(records)
-        await block(records)
-
-        with pytest.raises(OwnerBlocked):
-            await reserve(records)
-        async with records.transaction() as tx:
-            await tx.owners.unblock(ANNA)
-
-        assert (await reserve(records)).used == Usage(2, 2 * SIZE, 2)
-
-    async def test_only_the_blocked_are_seen_to_be(self, records: Records) -> None:
-        await block(records, ANNA)
-
-        async with records.transaction() as tx:
-            for unblocked in (None, BERT):
-                await tx.owners.see_unblocked(unblocked)
-            with pytest.raises(OwnerBlocked):
-                await tx.owners.see_unblocked(ANNA)
-
-    async def test_no_worker_takes_what_is_a_blocked_owners(self, records: Records) -> None:
-        known = [await image_in(records, state, owner=ANNA, number=n) for n, state in enumerate(TAKEN)]
-        await block(records)
-
-        async with records.transaction() as tx:
-            taken = [await tx.take(image, now=TAKEN[image.state], lease_until=LATER) for image in known]
-
-        assert taken == [None, None, None]
-        assert [await stored(records, image.id) for image in known] == known
-
-    async def test_upkeep_finds_nothing_of_a_blocked_owner_until_it_is_unblocked(self, records: Records) -> None:
-        for number, state in enumerate((State.REQUESTED, *TAKEN)):
-            image = await image_in(records, state, number, owner=ANNA)
-            await image_in(records, state, 10 + number, owner=BERT)
-            if state is State.READY:
-                async with records.transaction() as tx:
-                    await tx.want_reprocess(image.id, at=NOW)
-        await block(records)
-        while_blocked = await _found(records)
-        async with records.transaction() as tx:
-            await tx.owners.unblock(ANNA)
-
-        assert while_blocked == {10, 11, 12}
-        assert await _found(records) == {0, 1, 2, 3, 10, 11, 12}
-
-    async def test_no_try_at_a_reprocess_is_counted_while_its_owner_is_blocked(self, records: Records) -> None:
-        image = await image_in(records, State.READY, owner=ANNA)
-        async with records.transaction() as tx:
-            await tx.want_reprocess(image.id, at=NOW)
-        wanted = await stored(records, image.id)
-        await block(records)
-
-        async with records.transaction() as tx:
-            begun = await tx.begin_reprocess(wanted, next_attempt_at=LATER)
-
-        assert begun is None
-        assert await stored(records, image.id) == wanted
-
     async def test_a_recount_notes_what_the_images_say(self, records: Records) -> None:
         await request(records, 1)
         await go(records, await request(records, 2), State.UPLOADED)
@@ -350,28 +278,7 @@ class RecordsOwnersContract:
         assert [[one.id for one in page] for page in pages] == [["a", "b"], ["c", "d"], []]
         assert [one.id for one in blocked] == ["d"]
 
-    async def test_a_block_outlives_all_that_its_owner_had(self, records: Records) -> None:
-        image = await go(records, await request(records, 1), State.EXPIRED)
-        await block(records)
-
-        async with records.transaction() as tx:
-            await tx.owners.forget(ANNA, [image.id])
-
-        assert (await stored(records, image.id)).owner is None
-        assert (await owner(records)).blocked_at == NOW
-
 
 def _use_of(state: State) -> Usage:
     """Return what one image counts for in a state."""
     return Usage(1, SIZE, int(state is State.REQUESTED)) if state in HOLDING else Usage()
-
-
-async def _found(records: Records) -> set[int]:
-    """Return the numbers of all images that upkeep would look at, long after everything is due."""
-    async with records.reading() as snapshot:
-        found: list[Image] = [
-            *await snapshot.awaiting_work(LATER, limit=100),
-            *await snapshot.unconfirmed(LATER, limit=100),
-            *await snapshot.awaiting_reprocess(LATER, limit=100),
-        ]
-    return {int(ImageId(image.id), 16) for image in found}
