@@ -111,6 +111,11 @@ def record_target(record: Attachment) -> str:
     return f"record:{record.type}/{record.id}"
 
 
+def owner_target(owner_id: str) -> str:
+    """Return how the audit log calls an owner."""
+    return f"owner:{owner_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One decision: who did what to which image, from where, and how it ended. Holds no token and no file name."""

@@ -47,7 +47,7 @@ async def visibility(image_id: PathId, request: ApiRequest, parts: ApiParts) -> 
     wanted = parse(await request.body(), VisibilityIn)
     standing = await standing_of(ImageId(image_id), parts)
     with parts.metrics.step("visibility"):
-        shown = await set_visibility(
+        switched = await set_visibility(
             standing.image,
             caller.origin,
             public=wanted.public,
@@ -60,6 +60,6 @@ async def visibility(image_id: PathId, request: ApiRequest, parts: ApiParts) -> 
     content = VisibilityOut(
         report_of(standing, parts),
         NOW_PUBLIC if wanted.public else NOW_PROTECTED,
-        [parts.signer.public_url(key) for key in shown.formerly_public],
+        [parts.signer.public_url(key) for key in switched.formerly_public],
     )
     return Response(content, status_code=200, headers=standing_headers(standing))

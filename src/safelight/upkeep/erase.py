@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from safelight.deeds.occasion import Occasion
 from safelight.deeds.remove import remove_images
-from safelight.domain.events import Action, Origin
+from safelight.domain.events import Action, Origin, owner_target
 from safelight.domain.image import Image
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.records import AuditFilter, ImageFilter, Records, Transaction
@@ -83,7 +83,7 @@ async def _conclude(erased: Erased, occasion: Occasion, tx: Transaction) -> Eras
         Action.OWNER_ERASED,
         at=occasion.at,
         owner=erased.owner,
-        target=f"owner:{erased.owner}",
+        target=owner_target(erased.owner),
         result=f"{erased.images} images",
     )
     await tx.audit(event)

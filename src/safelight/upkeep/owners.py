@@ -1,6 +1,6 @@
 """Block an owner at once, and let it go on again."""
 
-from safelight.domain.events import Action, Origin
+from safelight.domain.events import Action, Origin, owner_target
 from safelight.domain.image import State
 from safelight.domain.jobs import ProcessImage
 from safelight.ports.clock import Clock
@@ -19,7 +19,7 @@ async def block_owner(owner_id: str, origin: Origin, *, records: Records, clock:
     async with records.transaction() as tx:
         blocked = await tx.owners.block(owner_id, at=now)
         if blocked:
-            await tx.audit(origin.event(Action.OWNER_BLOCKED, at=now, owner=owner_id, target=_target(owner_id)))
+            await tx.audit(origin.event(Action.OWNER_BLOCKED, at=now, owner=owner_id, target=owner_target(owner_id)))
     return blocked
 
 
@@ -32,13 +32,9 @@ async def unblock_owner(owner_id: str, origin: Origin, *, records: Records, cloc
         unblocked = await tx.owners.unblock(owner_id)
         if unblocked:
             await tx.audit(
-                origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=_target(owner_id))
+                origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=owner_target(owner_id))
             )
             which = ImageFilter(state=State.UPLOADED, owner=owner_id)
             for image in await tx.page(which, after=None, limit=AT_ONCE):
                 await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at)
     return unblocked
-
-
-def _target(owner_id: str) -> str:
-    return f"owner:{owner_id}"

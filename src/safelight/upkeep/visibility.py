@@ -17,7 +17,7 @@ from safelight.upkeep.sides import EVER, clear_side, move_renditions
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Switched:
     """The image as it is now, and the keys under which anybody could read it until now."""
 
     image: Image
@@ -33,7 +33,7 @@ async def set_visibility(
     objects: ObjectStore,
     signals: Signals,
     clock: Clock,
-) -> Shown:
+) -> Switched:
     """Let anybody see a ready image, or only whoever may: its renditions move, and no old URL leads to them any more.
 
     All or nothing: when this raises, the image is as it was, but for StorageFailed, which can also mean that what lies
@@ -45,10 +45,10 @@ async def set_visibility(
         raise WrongState(image_id=image.id, state=image.state)
     left = [] if public else await _public_keys(image, records)
     if image.public is public:
-        return Shown(await _see_that_it_is_done(image, records, objects, clock), left)
+        return Switched(await _see_that_it_is_done(image, records, objects, clock), left)
     flip = partial(_flip, origin=origin, clock=clock)
     moved = await move_renditions(image, flip, records=records, objects=objects, signals=signals, clock=clock)
-    return Shown(moved, left)
+    return Switched(moved, left)
 
 
 async def _public_keys(image: Image, records: Records) -> list[Key]:

@@ -13,12 +13,12 @@ from safelight.domain.image import Image, State
 from safelight.testing.samples import rendition
 from safelight.upkeep.delete import delete_image
 from safelight.upkeep.purge import purge_image
-from safelight.upkeep.visibility import Shown, set_visibility
+from safelight.upkeep.visibility import Switched, set_visibility
 
 ALL = {"thumb", "wide", "poster"}
 
 
-async def switch(stage: Any, image: Image, *, public: bool) -> Shown:
+async def switch(stage: Any, image: Image, *, public: bool) -> Switched:
     return await set_visibility(
         image,
         stage.origin,
@@ -243,7 +243,7 @@ async def test_of_many_at_once_one_moves_it_and_nothing_is_lost(stage: Any, imag
 
     ended = await asyncio.gather(*[switch(stage, image, public=False) for _ in range(10)], return_exceptions=True)
 
-    assert {type(one) for one in ended} <= {Shown, ImageBusy}
+    assert {type(one) for one in ended} <= {Switched, ImageBusy}
     assert await stage.actions(image.id) == [Action.PROTECTED]
     assert await sides(image.id) == (set(), ALL)
 
