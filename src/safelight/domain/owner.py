@@ -9,6 +9,9 @@ from safelight.domain.image import HOLDING, State
 WINDOW = timedelta(minutes=1)
 """The time over which an owner's requests are counted, by the clock: from one full minute to the next."""
 
+CLOCKS_DIFFER = 5
+"""So many minutes the clocks of hosts may differ. Requests counted in a later minute are of a clock that was wrong."""
+
 REQUESTS_POLICY = "owner"
 """What the rate of an owner's requests is called in headers and errors."""
 
@@ -59,7 +62,8 @@ def refusal(owner: Owner, limits: OwnerLimits, *, size: int, now: datetime) -> R
     used = owner.used
     if owner.blocked_at is not None:
         return OwnerBlocked()
-    if owner.minute >= minute_of(now) and owner.requests >= limits.requests_per_minute:
+    minute = minute_of(now)
+    if minute <= owner.minute <= minute + CLOCKS_DIFFER and owner.requests >= limits.requests_per_minute:
         window = int(WINDOW.total_seconds())
         return TooManyRequests(REQUESTS_POLICY, limits.requests_per_minute, window, seconds_left(now))
     if used.open_uploads >= limits.open_uploads:

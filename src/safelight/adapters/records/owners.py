@@ -11,7 +11,7 @@ from safelight.adapters.records.statements import Statements
 from safelight.adapters.records.tables import IS_OVER, image, in_state, owner
 from safelight.domain.errors import OwnerBlocked
 from safelight.domain.image import Image, ImageId, State
-from safelight.domain.owner import Owner, OwnerLimits, Usage, minute_of, refusal, released
+from safelight.domain.owner import CLOCKS_DIFFER, Owner, OwnerLimits, Usage, minute_of, refusal, released
 
 NOTHING = {"images": 0, "bytes": 0, "open_uploads": 0, "minute": 0, "requests": 0}
 NOT_NAMED = {"owner": None, "attached_type": None, "attached_id": None, "attached_at": None}
@@ -26,7 +26,8 @@ class SqlOwners:
     async def reserve(self, owner_id: str, *, size: int, limits: OwnerLimits, now: datetime) -> Owner:
         """Count one request and what it reserves, all or nothing. Raises what `refusal` says."""
         taken = await self._take(owner_id, size, limits, now)
-        if taken is None and await self._run.insert_new(owner, {"id": owner_id} | NOTHING):
+        if taken is None:
+            await self._run.insert_new(owner, {"id": owner_id} | NOTHING)  # or another's first request just did that
             taken = await self._take(owner_id, size, limits, now)
         if taken is None:
             raise refusal(await self._known(owner_id), limits, size=size, now=now)
@@ -80,7 +81,8 @@ class SqlOwners:
     async def _take(self, owner_id: str, size: int, limits: OwnerLimits, now: datetime) -> Owner | None:
         """Compare and set: None where a limit stands in the way, or nobody knows the owner."""
         minute = minute_of(now)
-        anew = owner.c.minute < minute  # a host whose clock is behind counts on in the minute of the others
+        # A host whose clock is behind counts on in the minute of the others.
+        anew = or_(owner.c.minute < minute, owner.c.minute > minute + CLOCKS_DIFFER)
         taken = _change(owner_id, _room(limits, size), or_(anew, owner.c.requests < limits.requests_per_minute))
         values = {
             "images": owner.c.images + 1,

@@ -17,7 +17,7 @@ from safelight.domain.errors import (
     WrongState,
 )
 from safelight.domain.image import HOLDING, NEXT, Image, State
-from safelight.domain.owner import Owner, OwnerLimits, Usage
+from safelight.domain.owner import Owner, OwnerLimits, Usage, minute_of
 from safelight.ports.records import Records
 from safelight.testing.contracts.records import LEASE, ROAD, image_in
 from safelight.testing.fakes import NOW
@@ -164,6 +164,22 @@ class RecordsOwnersContract:
             await reserve(records, limits=limits, now=NOW + MINUTE)
 
         assert (behind.minute, behind.requests) == (ahead.minute, 2)
+
+    async def test_a_clock_that_was_wrong_once_shuts_nobody_out(self, records: Records) -> None:
+        limits = replace(PLENTY, requests_per_minute=1)
+        await reserve(records, limits=limits, now=NOW + timedelta(days=365))
+
+        right = await reserve(records, limits=limits, now=NOW)
+        with pytest.raises(TooManyRequests):
+            await reserve(records, limits=limits, now=NOW)
+
+        assert (right.minute, right.requests) == (minute_of(NOW), 1)
+
+    async def test_of_first_requests_that_come_at_once_none_is_refused(self, records: Records) -> None:
+        """Whoever makes the row of an owner, the others find it."""
+        await asyncio.gather(*(reserve(records) for _ in range(AT_ONCE)))
+
+        assert (await owner(records)).used == Usage(AT_ONCE, AT_ONCE * SIZE, AT_ONCE)
 
     async def test_what_is_rolled_back_was_not_reserved(self, records: Records) -> None:
         async def half_done() -> None:
