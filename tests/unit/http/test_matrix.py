@@ -6,10 +6,10 @@ The image is of user 42, protected, and of a kind whose rules let user 42 upload
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -23,11 +23,9 @@ from safelight.domain.kind import Kind, Kinds
 from safelight.domain.tokens import Purpose
 from safelight.domain.variant import cover
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
-from safelight.http.api import ROUTES, api
-from safelight.http.asgi import App
+from safelight.http.api import ROUTES
 from safelight.http.callers import WHO, By
 from safelight.http.parts import Parts
-from safelight.http.request_id import with_request_id
 from safelight.ports.records import Changes
 from safelight.testing.samples import VERIFIED, rendition
 
@@ -168,15 +166,6 @@ def parts(stage: Any, parts: Parts) -> Parts:
     expected = Expected(algorithms=("HS256",), issuer=None, audience=None, leeway=timedelta(0))
     identities = JwtIdentities(SecretKey(SECRET), expected, stage.clock)
     return replace(parts, identities=identities, rules=replace(parts.rules, kinds=stage.kinds))
-
-
-@pytest.fixture
-async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of that API."""
-    app = with_request_id(cast("App", api(parts, version="1.2.3")), new_id=parts.ids.new)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
-    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
-        yield client
 
 
 async def the_image(stage: Any, state: str) -> ImageId:

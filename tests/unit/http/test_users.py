@@ -1,8 +1,7 @@
 """What a user of the application reaches: what is its own, what a rule shows it, and nothing else."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +13,7 @@ from safelight.domain.tokens import Purpose
 from safelight.domain.variant import cover
 from safelight.domain.who import Role, Who
 from safelight.http.api import api
-from safelight.http.asgi import App
 from safelight.http.parts import Parts
-from safelight.http.request_id import with_request_id
 
 MISSING = "f" * 32
 
@@ -49,14 +46,6 @@ def parts(stage: Any, parts: Parts) -> Parts:
         ]
     )
     return replace(parts, identities=Words(), rules=replace(parts.rules, kinds=stage.kinds))
-
-
-@pytest.fixture
-async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
-    app = with_request_id(cast("App", api(parts, version="1.2.3")), new_id=parts.ids.new)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
-    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
-        yield client
 
 
 async def an_image(stage: Any, state: State, number: int = 1, **more: Any) -> Any:

@@ -1,8 +1,7 @@
 """What a user of the application does with records: attach what is its own, and see what it may see."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -11,10 +10,7 @@ from safelight.domain.image import HOLDING, Attachment, Image, State
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.variant import cover
 from safelight.domain.who import Role, Who
-from safelight.http.api import api
-from safelight.http.asgi import App
 from safelight.http.parts import Parts
-from safelight.http.request_id import with_request_id
 
 THUMB = {"thumb": cover(96, 96)}
 MARY = Attachment("user", "mary")
@@ -28,7 +24,7 @@ class Words:
 
 
 @pytest.fixture
-async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+def parts(parts: Parts) -> Parts:
     """An API that knows users. Everybody has a face, which a friend of Mary's may see."""
     kinds = Kinds(
         [
@@ -42,11 +38,7 @@ async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
             Kind("closed", variants=THUMB),
         ]
     )
-    parts = replace(parts, identities=Words(), rules=replace(parts.rules, kinds=kinds))
-    app = with_request_id(cast("App", api(parts, version="1.2.3")), new_id=parts.ids.new)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]  # the same ASGI, said otherwise
-    async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
-        yield client
+    return replace(parts, identities=Words(), rules=replace(parts.rules, kinds=kinds))
 
 
 def user(name: str) -> dict[str, str]:
