@@ -1,12 +1,12 @@
 """How this process knows users, and what they may: by JWTs, and by the rules of kinds."""
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from safelight.adapters.jwt.identities import Expected, JwtIdentities, SecretKey
 from safelight.adapters.jwt.jwks import JwksKeys
 from safelight.adapters.webhook.rules import KindRules
+from safelight.adapters.webhook.threads import RuleThreads
 from safelight.apps.webhooks import questions
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock, Ids
@@ -34,9 +34,9 @@ async def identities(settings: Settings, clock: Clock) -> AsyncIterator[Identiti
 @asynccontextmanager
 async def policy(settings: Settings, kinds: Kinds, clock: Clock, ids: Ids) -> AsyncIterator[Policy]:
     """Return a block with who asks the rules of kinds. Raises WebhookInvalid."""
-    threads = ThreadPoolExecutor(RULE_THREADS, thread_name_prefix="rules")
+    threads = RuleThreads(RULE_THREADS)
     try:
         async with questions(settings, kinds, clock, ids) as questioner:
             yield KindRules(timeout=settings.rules_timeout, threads=threads, questioner=questioner)
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown()
