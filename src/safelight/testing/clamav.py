@@ -6,44 +6,28 @@
 It knows nothing but `HARMFUL`: a file that holds these bytes is infected.
 """
 
-import fcntl
-import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from safelight.testing.debian import installed
 
 HARMFUL = b"safelight-test-harmful-7f3a"
 SIGNATURE = "Safelight.Test.Harmful"
 MAX_STREAM_BYTES = 5_000_000
 
-PACKAGE = "clamav-daemon"
-WHERE = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
-"""Debian keeps daemons where not every user looks for programs."""
-
-POLICY = Path("/usr/sbin/policy-rc.d")
-NO_SERVICES = "#!/bin/sh\nexit 101\n"
-"""Tells Debian's packages not to start their services when they are installed."""
-
-INSTALL_WITHIN_S = 240
+PROGRAM, PACKAGE = "clamd", "clamav-daemon"
 START_WITHIN_S = 60
 STOP_WITHIN_S = 20
-
-
-class NoClamAV(Exception):
-    """ClamAV is not there, and cannot be installed by this user on this machine."""
 
 
 class ClamAVDaemon:
     """A clamd in `folder`, on one port as long as it lives. A context manager that installs, starts and ends it.
 
-    Raises NoClamAV, RuntimeError where it does not start.
+    Raises NotInstalled, RuntimeError where it does not start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +37,7 @@ class ClamAVDaemon:
             self._port: int = free.getsockname()[1]
 
     def __enter__(self) -> Self:
-        self._program = installed()
+        self._program = installed(PROGRAM, PACKAGE)
         self._configure()
         self.start()
         return self
@@ -113,61 +97,3 @@ class ClamAVDaemon:
                 return connection.recv(16) == b"PONG\0"
         except OSError:
             return False
-
-
-def installed() -> str:
-    """Return the path of clamd, after installing Debian's package where it is missing; one process at a time.
-
-    Raises NoClamAV.
-    """
-    with _one_at_a_time():
-        found = shutil.which("clamd", path=WHERE)
-        if found is None:
-            _install()
-            found = shutil.which("clamd", path=WHERE)
-    if found is None:
-        raise NoClamAV(f"the package {PACKAGE} has no clamd")
-    return found
-
-
-def _install() -> None:
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise NoClamAV(f"clamd is not installed, and only root on Debian can do that here: apt-get install {PACKAGE}")
-    with _no_services():
-        _apt("update")
-        _apt("install", "--yes", "--no-install-recommends", PACKAGE)
-
-
-def _apt(*words: str) -> None:
-    done = subprocess.run(  # noqa: S603 - fixed words
-        ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=120", *words],  # noqa: S607 - wherever it is
-        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_WITHIN_S,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"apt-get {words[0]} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Wait for other test processes that install as well."""
-    with (Path(tempfile.gettempdir()) / f"safelight-clamav-{os.geteuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _no_services() -> Iterator[None]:
-    """Keep packages from starting services; where the machine has a policy of its own, that holds."""
-    if POLICY.exists():
-        yield
-        return
-    POLICY.write_text(NO_SERVICES)
-    POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        POLICY.unlink()

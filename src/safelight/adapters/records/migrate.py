@@ -27,8 +27,8 @@ def migrate(path: Path) -> None:
     """
     path.touch(mode=PRIVATE)
     with _connected(path, mode="rw", begin="BEGIN IMMEDIATE") as connection:
-        _see_that_it_is_known(connection)
-        command.upgrade(_config(connection), "head")
+        see_that_it_is_known(connection)
+        command.upgrade(config_for(connection), "head")
         connection.commit()
 
 
@@ -37,30 +37,31 @@ def pending_migrations(path: Path) -> tuple[str, ...]:
     if not path.exists():
         return _missing(None)
     with _connected(path, mode="ro", begin="BEGIN") as connection:
-        return _missing(_see_that_it_is_known(connection))
+        return _missing(see_that_it_is_known(connection))
 
 
 def present_revision(path: Path) -> str | None:
     """Return the revision of the database at `path`; None where it has no tables. Raises StorageFailed as above."""
     with _connected(path, mode="ro", begin="BEGIN") as connection:
-        return _see_that_it_is_known(connection)
+        return see_that_it_is_known(connection)
 
 
 def _missing(present: str | None) -> tuple[str, ...]:
-    revisions = ScriptDirectory.from_config(_config()).iterate_revisions("head", present or "base")
+    revisions = ScriptDirectory.from_config(config_for()).iterate_revisions("head", present or "base")
     return tuple(revision.revision for revision in reversed(list(revisions)))
 
 
-def _see_that_it_is_known(connection: Connection) -> str | None:
+def see_that_it_is_known(connection: Connection) -> str | None:
     """Return the database's revision. Raises StorageFailed where it comes from a later Safelight."""
     present = MigrationContext.configure(connection).get_current_revision()
-    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {revision.revision for revision in ScriptDirectory.from_config(config_for()).walk_revisions()}
     if present not in {None, *known}:
         raise StorageFailed(f"the database is of revision {present}, made by a later version of Safelight")
     return present
 
 
-def _config(connection: Connection | None = None) -> Config:
+def config_for(connection: Connection | None = None) -> Config:
+    """Return what Alembic is to know: where the revisions are, and the connection that its caller commits."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
