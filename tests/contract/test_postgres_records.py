@@ -8,14 +8,7 @@ import pytest
 
 from safelight.adapters.records.postgres import migrate_postgres, open_postgres_records
 from safelight.adapters.records.store import SqlRecords
-from safelight.testing.contracts.records import RecordsContract
-from safelight.testing.contracts.records_answers import RecordsAnswersContract
-from safelight.testing.contracts.records_audit import RecordsAuditContract
-from safelight.testing.contracts.records_notes import RecordsNotesContract
-from safelight.testing.contracts.records_owners import RecordsOwnersContract
-from safelight.testing.contracts.records_places import RecordsPlacesContract
-from safelight.testing.contracts.records_reading import RecordsReadingContract
-from safelight.testing.contracts.records_sides import RecordsSidesContract
+from safelight.testing.contracts.every_records import EveryRecordsContract
 from safelight.testing.fakes import RecordingJobs
 from safelight.testing.postgres import PostgresServer
 
@@ -31,16 +24,7 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-class TestPostgres(
-    RecordsContract,
-    RecordsNotesContract,
-    RecordsOwnersContract,
-    RecordsPlacesContract,
-    RecordsReadingContract,
-    RecordsAnswersContract,
-    RecordsAuditContract,
-    RecordsSidesContract,
-):
+class TestPostgres(EveryRecordsContract):
     @pytest.fixture
     async def records(self, postgres: PostgresServer, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
         url = postgres.create_database(f"test{next(NUMBERS)}", template=EMPTY)

@@ -7,29 +7,11 @@ import pytest
 
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
-from safelight.testing.contracts.records import RecordsContract
-from safelight.testing.contracts.records_answers import RecordsAnswersContract
-from safelight.testing.contracts.records_audit import RecordsAuditContract
-from safelight.testing.contracts.records_blocks import RecordsBlocksContract
-from safelight.testing.contracts.records_notes import RecordsNotesContract
-from safelight.testing.contracts.records_owners import RecordsOwnersContract
-from safelight.testing.contracts.records_places import RecordsPlacesContract
-from safelight.testing.contracts.records_reading import RecordsReadingContract
-from safelight.testing.contracts.records_sides import RecordsSidesContract
+from safelight.testing.contracts.every_records import EveryRecordsContract
 from safelight.testing.fakes import RecordingJobs
 
 
-class TestSqlite(
-    RecordsContract,
-    RecordsNotesContract,
-    RecordsOwnersContract,
-    RecordsBlocksContract,
-    RecordsPlacesContract,
-    RecordsReadingContract,
-    RecordsAnswersContract,
-    RecordsAuditContract,
-    RecordsSidesContract,
-):
+class TestSqlite(EveryRecordsContract):
     @pytest.fixture
     async def records(self, tmp_path: Path, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
         migrate(tmp_path / "records.db")

@@ -1,6 +1,6 @@
 """What every database of records must do: moves, fences and jobs here, the rest in the modules beside.
 
-class TestSqlite(RecordsContract, RecordsNotesContract, RecordsOwnersContract, ...):
+class TestSqlite(EveryRecordsContract):
     @pytest.fixture
     async def records(self, tmp_path: Path, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
         migrate(tmp_path / "records.db")
