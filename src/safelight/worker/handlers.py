@@ -1,7 +1,7 @@
 """What the worker does with each job: a step or two of the journey, or a piece of upkeep."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -43,6 +43,16 @@ NOBODY_TO_TELL = "no webhook URL is set"
 """Why webhooks are given up that are still owed from a time when one was."""
 
 
+SPOILT_FOR = timedelta(hours=1)
+"""How long a lazy variant is not tried again that its file cannot be rendered as.
+
+Anybody may ask for it, again and again, and each try may cost all the time that there is for one.
+"""
+
+MOST_SPOILT = 1000
+"""So many of them are remembered."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
     """Ports and rules of the worker. Without a `notifier` the application is told nothing."""
@@ -70,14 +80,15 @@ class Handlers:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
+        self._spoilt: dict[RenderVariant, datetime] = {}
 
     async def __call__(self, job: Job) -> None:
         """Run the job that this is."""
         match job:
             case ProcessImage(image_id):
                 await self._process(image_id)
-            case RenderVariant(image_id, variant):
-                await self._render(image_id, variant)
+            case RenderVariant():
+                await self._render(job)
             case ReprocessImage(image_id):
                 await self._reprocess(image_id)
             case PurgeImage(image_id):
@@ -131,8 +142,10 @@ class Handlers:
         log.info("image_let_go", image_id=image_id, state=lost.state)
         await self._purge(image_id)
 
-    async def _render(self, image_id: ImageId, variant: str) -> None:
-        parts = self._parts
+    async def _render(self, job: RenderVariant) -> None:
+        parts, image_id, variant = self._parts, job.image_id, job.variant
+        if (spoilt_at := self._spoilt.get(job)) is not None and parts.clock.now() < spoilt_at + SPOILT_FOR:
+            return
         try:
             with parts.metrics.step("render_lazily"):
                 made = await render_lazily(
@@ -146,10 +159,18 @@ class Handlers:
                     clock=parts.clock,
                 )
         except SafelightError as error:
+            if isinstance(error, ImageRejected):  # the file's fault: it will not be otherwise next time
+                self._remember(job)
             log.warning("lazy_variant_failed", image_id=image_id, variant=variant, code=error.code, detail=str(error))
         else:
             if made:
                 log.info("lazy_variant_rendered", image_id=image_id, variant=variant, renditions=made)
+
+    def _remember(self, spoilt: RenderVariant) -> None:
+        self._spoilt.pop(spoilt, None)
+        self._spoilt[spoilt] = self._parts.clock.now()
+        if len(self._spoilt) > MOST_SPOILT:
+            del self._spoilt[next(iter(self._spoilt))]
 
     async def _reprocess(self, image_id: ImageId) -> None:
         parts = self._parts

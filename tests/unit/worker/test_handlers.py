@@ -8,17 +8,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from safelight.adapters.metrics import PrometheusMetrics
+from safelight.domain import keys
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.hooks import ClamAV
-from safelight.domain.image import Look, State
-from safelight.domain.jobs import ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.image import Image, Look, State
+from safelight.domain.jobs import ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.retry import Backoff
+from safelight.domain.variant import cover, fit
 from safelight.journey.announce import Persistence
 from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import RecordingNotifier, ScriptedRenderer, ScriptedScanner
-from safelight.worker.handlers import Handlers, WorkerParts
+from safelight.worker.handlers import SPOILT_FOR, Handlers, WorkerParts
 
 FILE = b"the bytes of a file"
 DAY = timedelta(days=1)
@@ -93,6 +95,44 @@ async def test_a_file_that_is_no_image_is_rejected_and_its_bytes_go(stage: Any, 
     stored = await stage.stored(image.id)
     assert (stored.state, stored.ending.code) == (State.REJECTED, "not_an_image")
     assert await stage.keys() == set()
+
+
+async def asked_for(handlers: Handlers, image: Image, times: int = 3) -> None:
+    """Let readers ask for a lazy variant so often."""
+    for _ in range(times):
+        await handlers(RenderVariant(image.id, "zoom"))
+
+
+@pytest.fixture
+async def zoomable(stage: Any) -> Image:
+    """An image with a lazy variant."""
+    zoom = fit(700, formats="webp", lazy=True)
+    stage.kinds = Kinds([Kind("avatar", public=True, variants={"thumb": cover(96, 96), "zoom": zoom})])
+    image: Image = await stage.image_in(State.READY)
+    stage.objects.keep(keys.original(image.id), FILE)
+    return image
+
+
+async def test_a_lazy_variant_that_the_file_spoils_is_not_tried_for_every_reader(
+    stage: Any, make_handlers: Make, zoomable: Image
+):
+    """Else whoever asks again and again keeps the worker from all that was uploaded."""
+    renderer = ScriptedRenderer([ImageRejected(Reason.UNPROCESSABLE)])
+    handlers = make_handlers(renderer)
+
+    await asked_for(handlers, zoomable)
+    stage.clock.advance(SPOILT_FOR)
+    await asked_for(handlers, zoomable)
+
+    assert len(renderer.recipes) == 2
+
+
+async def test_a_lazy_variant_that_we_spoilt_is_tried_again(make_handlers: Make, zoomable: Image):
+    renderer = ScriptedRenderer([RenderingFailed(reason="no answer")])
+
+    await asked_for(make_handlers(renderer), zoomable)
+
+    assert len(renderer.recipes) == 3
 
 
 async def test_our_own_fault_is_tried_until_the_image_has_failed(stage: Any, make_handlers: Make):
