@@ -29,14 +29,15 @@ async def render_lazily(
 
     Only what the kind declares as lazy is ever rendered. It does not take the image, so that two variants can be
     rendered at once; where somebody else takes it meanwhile, to render it anew or to move it, nothing is kept and the
-    next reader asks again. Raises what `render_variants` does.
+    next reader asks again. Nothing is rendered while its owner is blocked. Raises what `render_variants` does.
     """
     async with records.reading() as snapshot:
         image = await snapshot.image(image_id)
         stored = await snapshot.renditions(image_id)
+        is_blocked = image.owner is not None and (await snapshot.owner(image.owner)).blocked_at is not None
     kind = kinds[image.kind]
     declared = kind.variants.get(variant)
-    if image.state is not State.READY or declared is None or not declared.lazy:
+    if is_blocked or image.state is not State.READY or declared is None or not declared.lazy:
         return 0
     if any(one.variant == variant and one.fingerprint == declared.fingerprint for one in stored):
         return 0

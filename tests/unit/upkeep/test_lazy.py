@@ -88,6 +88,15 @@ async def test_nothing_is_rendered_of_an_image_that_is_not_ready(stage: Any, sta
     assert renderer.recipes == []
 
 
+async def test_nothing_is_rendered_of_an_owner_that_is_blocked(stage: Any):
+    image, renderer = await ready_image(stage), player()
+    async with stage.records.transaction() as tx:
+        await tx.owners.block(image.owner, at=stage.clock.now())
+
+    assert await render(stage, image, renderer=renderer) == 0
+    assert renderer.recipes == []
+
+
 async def test_what_is_stored_of_an_earlier_declaration_is_retired(stage: Any):
     image = await ready_image(stage)
     async with stage.records.transaction() as tx:
