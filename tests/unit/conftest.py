@@ -10,6 +10,7 @@ from typing import cast
 import httpx
 import pytest
 
+from credentials import keep_key
 from documented import see_that_it_is_documented
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
@@ -17,7 +18,7 @@ from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.seal import KeyringSeal
-from safelight.domain import api_keys, keys
+from safelight.domain import keys
 from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.jobs import Job
@@ -27,7 +28,7 @@ from safelight.domain.retry import Backoff
 from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
 from safelight.domain.variant import cover, fit
-from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
+from safelight.domain.who import ApiKeyId, Role, Scope, Who
 from safelight.http.api import api
 from safelight.http.asgi import App
 from safelight.http.parts import Limits, Parts
@@ -207,8 +208,4 @@ async def call(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def api_key(stage: Stage) -> str:
     """An API key that may do everything."""
-    key_id, secret = ApiKeyId("e" * 32), "s" * 32
-    async with stage.records.transaction() as tx:
-        digest = api_keys.digest(secret)
-        await tx.add_api_key(ApiKey(key_id, "every", digest, frozenset(Scope), stage.clock.now()))
-    return api_keys.write(key_id, secret)
+    return await keep_key(stage, key_id=ApiKeyId("e" * 32))

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from credentials import AddKey, keep_key
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.rates import MemoryRates
 from safelight.domain.tokens import Keyring, Tokens
@@ -79,6 +81,12 @@ class Client:
         answered = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
         assert not bodies[-1].get("more_body", False)
         return Answer(start["status"], answered, b"".join(body.get("body", b"") for body in bodies))
+
+
+@pytest.fixture
+def add_key(stage: Any) -> AddKey:
+    """Keeps KEY with these scopes, by default with every one."""
+    return partial(keep_key, stage)
 
 
 @pytest.fixture

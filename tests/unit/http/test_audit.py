@@ -7,6 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.adapters.rates import MemoryRates
 from safelight.domain.events import Action
 from safelight.domain.image import State
@@ -63,7 +64,7 @@ async def test_a_view_of_a_public_image_is_not(call: httpx.AsyncClient, stage: A
 async def test_neither_is_a_look_at_how_an_image_is_coming_along(call: httpx.AsyncClient, stage: Any) -> None:
     image = await a_passport(stage)
 
-    answer = await call.get(f"/v1/images/{image.id}", headers={"authorization": f"Bearer {token(stage, image)}"})
+    answer = await call.get(f"/v1/images/{image.id}", headers=bearer(token(stage, image)))
 
     assert answer.status_code == 200
     assert stage.audit.noted == []
@@ -93,7 +94,7 @@ async def test_a_refusal_is_noted(call: httpx.AsyncClient, stage: Any, method: s
 
 async def test_what_is_wrong_with_a_request_is_noted_with_who_asked(call: httpx.AsyncClient, stage: Any) -> None:
     image = await stage.image_in(State.REQUESTED)
-    shown = {"authorization": f"Bearer {token(stage, image, Purpose.WRITE)}"}
+    shown = bearer(token(stage, image, Purpose.WRITE))
 
     await call.post(f"/v1/images/{image.id}/upload", headers=shown, content=b"{")
 

@@ -1,41 +1,20 @@
 """Who may do what: by key, by token, or not at all."""
 
-from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from credentials import KEY, KEY_ID, SECRET, AddKey, bearer, keep_key
 from safelight.domain import api_keys
 from safelight.domain.image import State
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.who import ApiKeyId, Scope
 
-SECRET = "s" * 32
-KEY_ID = ApiKeyId("a" * 32)
-KEY = api_keys.write(KEY_ID, SECRET)
 NOBODYS_IMAGE = "f" * 32
 
 WANTED = {"kind": "avatar", "filename": "me.jpg", "size": 100, "content_type": "image/jpeg"}
-
-AddKey = Callable[..., Awaitable[None]]
-
-
-@pytest.fixture
-def add_key(stage: Any) -> AddKey:
-    """Keeps the key, with these scopes."""
-
-    async def add(scopes: Collection[Scope] = frozenset(Scope)) -> None:
-        async with stage.records.transaction() as tx:
-            digest = api_keys.digest(SECRET)
-            await tx.add_api_key(ApiKey(KEY_ID, "test", digest, frozenset(scopes), stage.clock.now()))
-
-    return add
-
-
-def bearer(credential: str, scheme: str = "Bearer") -> dict[str, str]:
-    return {"authorization": f"{scheme} {credential}"}
 
 
 def token(stage: Any, image: Any, purpose: Purpose, generation: int = 0) -> str:
@@ -116,9 +95,7 @@ async def test_a_revoked_key_opens_nothing(call: httpx.AsyncClient, add_key: Add
 
 async def test_a_key_past_its_end_opens_nothing(call: httpx.AsyncClient, stage: Any):
     ends_at = stage.clock.now() + timedelta(hours=1)
-    async with stage.records.transaction() as tx:
-        digest = api_keys.digest(SECRET)
-        await tx.add_api_key(ApiKey(KEY_ID, "test", digest, frozenset(Scope), stage.clock.now(), expires_at=ends_at))
+    await keep_key(stage, expires_at=ends_at)
     before = await call.get("/v1/images", headers=bearer(KEY))
 
     stage.clock.advance(timedelta(hours=1))

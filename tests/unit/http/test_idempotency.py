@@ -12,25 +12,26 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from credentials import bearer, by_user, keep_key
 from safelight.adapters.seal import KeyringSeal
-from safelight.domain import api_keys
 from safelight.domain.answer import Question
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import State
 from safelight.domain.kind import MAX_RENDITIONS
 from safelight.domain.tokens import Keyring, Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
+from safelight.domain.who import ApiKeyId
 from safelight.http.api import ROUTES
 from safelight.http.asgi import Message, Send
 from safelight.http.idempotency import CLAIM_LASTS, MOST_KEPT_BYTES, once
 from safelight.http.parts import Parts
 from safelight.ports.records import AuditFilter, ImageFilter
+from safelight.testing.fakes import UsersAtTheirWord
 from safelight.testing.samples import rendition
 
 Answer = httpx.Response
 Post = Callable[..., Awaitable[Answer]]
 
-SECRET = "s" * 32
+OTHER_KEY_ID = ApiKeyId("b" * 32)
 AVATAR = {"kind": "avatar", "filename": "me.jpg", "size": 19, "content_type": "image/jpeg"}
 OLD = Keyring({"a": b"a" * 32}, "a")
 BOTH = Keyring(OLD.keys | {"b": b"b" * 32}, "b")
@@ -73,17 +74,6 @@ class Rings:
         return self.ring
 
 
-@dataclass
-class Users:
-    """ports.identity.Identities that takes every JWT for one of user 42, and counts how often it was asked."""
-
-    asked: int = 0
-
-    async def user(self, token: str) -> Who:  # noqa: ARG002 - whatever it says
-        self.asked += 1
-        return Who(Role.USER, "42")
-
-
 @pytest.fixture
 def rings() -> Rings:
     return Rings()
@@ -91,7 +81,7 @@ def rings() -> Rings:
 
 @pytest.fixture
 def parts(parts: Parts, rings: Rings) -> Parts:
-    return replace(parts, seal=KeyringSeal(rings.current), identities=Users())
+    return replace(parts, seal=KeyringSeal(rings.current), identities=UsersAtTheirWord())
 
 
 @pytest.fixture
@@ -104,22 +94,14 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 async def post(call: httpx.AsyncClient, stage: Any) -> Post:
     """Posts as the application, or as whoever else is named."""
-    key_id = ApiKeyId(stage.ids.new())
-    await add_key(stage, key_id)
+    our_key = await keep_key(stage)
 
     async def post(path: str, body: Any = None, *, key: str | None = "key-1", credential: str | None = None) -> Answer:
-        shown = credential or api_keys.write(key_id, SECRET)
-        headers = {"authorization": f"Bearer {shown}"} | ({"idempotency-key": key} if key else {})
+        shown = credential or our_key
+        headers = bearer(shown) | ({"idempotency-key": key} if key else {})
         return await call.post(path, json=body, headers=headers)
 
     return post
-
-
-async def add_key(stage: Any, key_id: ApiKeyId) -> str:
-    async with stage.records.transaction() as tx:
-        digest = api_keys.digest(SECRET)
-        await tx.add_api_key(ApiKey(key_id, "test", digest, frozenset(Scope), stage.clock.now()))
-    return api_keys.write(key_id, SECRET)
 
 
 async def audited(stage: Any) -> int:
@@ -262,7 +244,7 @@ async def test_tokens_in_the_query_do_not_count(post: Post) -> None:
 
 
 async def test_the_same_key_of_another_caller_is_another(stage: Any, post: Post) -> None:
-    other = await add_key(stage, ApiKeyId("b" * 32))
+    other = await keep_key(stage, key_id=OTHER_KEY_ID)
 
     first = await post("/v1/images", AVATAR)
     second = await post("/v1/images", AVATAR, credential=other)
@@ -300,12 +282,12 @@ async def test_a_token_that_is_forged_or_revoked_is_answered_nothing_from_before
 
 async def test_who_asks_with_a_key_is_found_out_once(call: httpx.AsyncClient, parts: Parts, stage: Any) -> None:
     image = await stage.image_in(State.READY, owner="42")
-    headers = {"authorization": "Bearer a.jwt.of-42", "idempotency-key": "key-1"}
+    headers = by_user("42") | {"idempotency-key": "key-1"}
 
     answer = await call.post(f"/v1/images/{image.id}/tokens", headers=headers)
 
     assert answer.status_code == 200
-    assert cast("Users", parts.identities).asked == 1
+    assert cast("UsersAtTheirWord", parts.identities).asked == 1
 
 
 async def test_a_key_without_a_caller_is_refused_by_the_route(
@@ -402,7 +384,7 @@ async def test_an_answer_is_kept_for_as_long_as_the_setting_says(stage: Any, pos
 
 @pytest.mark.parametrize("key", ["", "a b", "\x7f", "k" * 256])
 async def test_a_key_has_1_to_255_visible_characters(stage: Any, call: httpx.AsyncClient, key: str) -> None:
-    headers = {"idempotency-key": key, "authorization": f"Bearer {await add_key(stage, ApiKeyId('b' * 32))}"}
+    headers = {"idempotency-key": key, "authorization": f"Bearer {await keep_key(stage, key_id=OTHER_KEY_ID)}"}
 
     refused = await call.post("/v1/images", json=AVATAR, headers=headers)
 
@@ -411,7 +393,7 @@ async def test_a_key_has_1_to_255_visible_characters(stage: Any, call: httpx.Asy
 
 
 async def test_two_keys_are_refused(stage: Any, call: httpx.AsyncClient) -> None:
-    shown = ("authorization", f"Bearer {await add_key(stage, ApiKeyId('b' * 32))}")
+    shown = ("authorization", f"Bearer {await keep_key(stage, key_id=OTHER_KEY_ID)}")
 
     refused = await call.post(
         "/v1/images", json=AVATAR, headers=[shown, ("idempotency-key", "a"), ("idempotency-key", "a")]

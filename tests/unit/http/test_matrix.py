@@ -16,6 +16,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from credentials import bearer
 from safelight.adapters.jwt.identities import Expected, JwtIdentities, SecretKey
 from safelight.domain import api_keys, keys
 from safelight.domain.image import Attachment, Image, ImageId, State
@@ -250,7 +251,7 @@ async def test_everybody_may_what_the_matrix_says(call: httpx.AsyncClient, stage
         method,
         path.format(id=image_id, variant="thumb", kind="diary", type="user", record=OWNER, owner=OWNER),
         json=body or None,
-        headers={"authorization": f"Bearer {shown}"} if shown else {},
+        headers=bearer(shown) if shown else {},
     )
 
     assert answer.status_code == cell.status, answer.text
@@ -265,9 +266,7 @@ async def test_the_urls_of_a_page_are_those_of_what_its_caller_may_see(
     image_id = await the_image(stage, "ready")
     shown = await credential(stage, caller, image_id)
 
-    answer = await call.post(
-        "/v1/urls", json={"ids": [image_id], "variants": ["thumb"]}, headers={"authorization": f"Bearer {shown}"}
-    )
+    answer = await call.post("/v1/urls", json={"ids": [image_id], "variants": ["thumb"]}, headers=bearer(shown))
 
     assert list(answer.json()["images"]) == ([] if caller == "stranger" else [image_id])
 

@@ -6,27 +6,18 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from safelight.domain import api_keys
+from credentials import bearer, keep_key
 from safelight.domain.image import State
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.who import ApiKeyId, Scope
 
-SECRET = "s" * 32
 WANTED = {"kind": "avatar", "filename": "me.jpg", "size": 100, "content_type": "image/jpeg", "owner": "anna"}
 LIMITS = {"requests_per_minute": 100, "open_uploads": 100, "images": 100, "bytes": 1_000_000_000}
 
 
 @pytest.fixture
 async def key(stage: Any) -> dict[str, str]:
-    return await add_key(stage, "a", Scope)
-
-
-async def add_key(stage: Any, digit: str, scopes: Any) -> dict[str, str]:
-    key_id = ApiKeyId(digit * 32)
-    async with stage.records.transaction() as tx:
-        key = ApiKey(key_id, "test", api_keys.digest(SECRET), frozenset(scopes), stage.clock.now())
-        await tx.add_api_key(key)
-    return {"authorization": f"Bearer {api_keys.write(key_id, SECRET)}"}
+    return bearer(await keep_key(stage))
 
 
 async def test_an_owner_that_nobody_knows_uses_nothing(call: httpx.AsyncClient, key: dict[str, str]):
@@ -101,7 +92,7 @@ async def test_refusals_are_counted_by_their_reason(call: httpx.AsyncClient, key
 
 async def test_a_block_stops_an_owner_and_its_end_lets_it_go_on(call: httpx.AsyncClient, key: dict[str, str]):
     made = (await call.post("/v1/images", json=WANTED, headers=key)).json()
-    path, token = f"/v1/images/{made['id']}", {"authorization": f"Bearer {made['write_token']}"}
+    path, token = f"/v1/images/{made['id']}", bearer(made["write_token"])
 
     async def tries() -> list[int]:
         answers = [
@@ -130,7 +121,7 @@ async def test_what_is_ready_stays_visible_and_the_application_may_delete_it(
     token = stage.tokens.image_token(Purpose.READ, image.id, image.token_generation)
     await call.post("/v1/owners/anna/block", headers=key)
 
-    seen = await call.get(f"/v1/images/{image.id}", headers={"authorization": f"Bearer {token}"})
+    seen = await call.get(f"/v1/images/{image.id}", headers=bearer(token))
     deleted = await call.delete(f"/v1/images/{image.id}", headers=key)
 
     assert (seen.status_code, seen.json()["status"], deleted.status_code) == (200, "ready", 204)
@@ -143,11 +134,11 @@ async def test_what_is_ready_stays_visible_and_the_application_may_delete_it(
 async def test_owners_are_for_the_application_that_manages(call: httpx.AsyncClient, stage: Any, method: str, path: str):
     image = await stage.image_in(State.REQUESTED, owner="anna")
     token = stage.tokens.image_token(Purpose.WRITE, image.id, image.token_generation)
-    lesser = await add_key(stage, "b", set(Scope) - {Scope.MANAGE})
+    lesser = bearer(await keep_key(stage, set(Scope) - {Scope.MANAGE}, key_id=ApiKeyId("b" * 32)))
 
     answers = [
         await call.request(method, path),
-        await call.request(method, path, headers={"authorization": f"Bearer {token}"}),
+        await call.request(method, path, headers=bearer(token)),
         await call.request(method, path, headers=lesser),
     ]
 

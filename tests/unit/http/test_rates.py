@@ -9,18 +9,17 @@ import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from credentials import KEY, KEY_ID, bearer, keep_key
 from safelight.adapters.rates import MemoryRates
 from safelight.domain import api_keys
 from safelight.domain.image import Image, State
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.who import ApiKeyId
 from safelight.http.api import ROUTES, api
 from safelight.http.parts import Parts
 from safelight.http.rates import COUNTED_AS, Rates, address_of
 from safelight.testing.samples import rendition
 
-KEY_ID = ApiKeyId("a" * 32)
-KEY = api_keys.write(KEY_ID, "s" * 32)
 WRONG_KEY = api_keys.write(KEY_ID, "t" * 32)
 MISSING = f"/v1/images/{'f' * 32}"
 ALLOWED = 3
@@ -60,12 +59,6 @@ def calls(call: httpx.AsyncClient) -> Calls:
     return several
 
 
-async def keep_the_key(stage: Any) -> None:
-    async with stage.records.transaction() as tx:
-        digest = api_keys.digest("s" * 32)
-        await tx.add_api_key(ApiKey(KEY_ID, "test", digest, frozenset(Scope), stage.clock.now()))
-
-
 async def shown(stage: Any, number: int = 1, *, public: bool) -> tuple[Image, str]:
     """Return an image that can be shown, and the path to its rendition."""
     image: Image = await stage.image_in(State.PROCESSING, number, public=public)
@@ -73,10 +66,6 @@ async def shown(stage: Any, number: int = 1, *, public: bool) -> tuple[Image, st
         await tx.add_rendition(rendition(image.id, "wide"), attempt=1)
         ready = await tx.move(image.id, was=State.PROCESSING, now=State.READY)
     return ready, f"/v1/images/{image.id}/variants/wide"
-
-
-def bearer(credential: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {credential}"}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +129,7 @@ async def test_addresses_do_not_share(parts: Parts):
 
 
 async def test_a_call_with_an_api_key_is_not_counted(stage: Any, call: httpx.AsyncClient, calls: Calls):
-    await keep_the_key(stage)
+    await keep_key(stage)
 
     with_key = await calls(3 * ALLOWED, "/v1/images", headers=bearer(KEY))
     answer = await call.get("/v1/images", headers=bearer(KEY))
@@ -184,7 +173,7 @@ async def test_whoever_operates_it_may_ask_at_any_time(call: httpx.AsyncClient, 
 async def test_keys_that_open_nothing_are_soon_refused_before_the_database_is_asked(
     stage: Any, call: httpx.AsyncClient, calls: Calls, monkeypatch: pytest.MonkeyPatch, bad: str
 ):
-    await keep_the_key(stage)
+    await keep_key(stage)
     before = await calls(2, "/v1/images", headers=bearer(bad))
     monkeypatch.setattr(stage.records, "reading", None)
 
@@ -222,7 +211,7 @@ async def test_a_key_that_is_not_looked_at_counts_unless_it_opened_something_bef
 ):
     """Else whoever made up a key could fill the audit log with what is refused before anybody looks at it."""
     method, path, headers = unreadable
-    await keep_the_key(stage)
+    await keep_key(stage)
     await calls(int(known), "/v1/images", headers=bearer(KEY))
 
     answers = [await call.request(method, path, headers=bearer(KEY) | headers) for _ in range(4)]
@@ -247,7 +236,7 @@ async def test_an_event_stream_counts_once(stage: Any, call: httpx.AsyncClient):
 
 async def test_a_key_that_opened_before_is_not_shut_out_by_others_from_its_address(stage: Any, calls: Calls):
     """Behind a proxy that is not trusted everybody has one address, the application and whoever tries keys."""
-    await keep_the_key(stage)
+    await keep_key(stage)
     before = await calls(1, "/v1/images", headers=bearer(KEY))
 
     wrong = await calls(3, "/v1/images", headers=bearer(WRONG_KEY))
@@ -257,7 +246,7 @@ async def test_a_key_that_opened_before_is_not_shut_out_by_others_from_its_addre
 
 
 async def test_a_key_that_was_revoked_is_soon_refused_like_any_other(stage: Any, calls: Calls):
-    await keep_the_key(stage)
+    await keep_key(stage)
     await calls(1, "/v1/images", headers=bearer(KEY))
     async with stage.records.transaction() as tx:
         await tx.revoke_api_key(KEY_ID, at=stage.clock.now())
@@ -268,7 +257,7 @@ async def test_a_key_that_was_revoked_is_soon_refused_like_any_other(stage: Any,
 
 
 async def test_good_keys_are_never_too_many(stage: Any, calls: Calls):
-    await keep_the_key(stage)
+    await keep_key(stage)
 
     one_bad = await calls(1, "/v1/images", headers=bearer(WRONG_KEY))
     many_good = await calls(20, "/v1/images", headers=bearer(KEY))

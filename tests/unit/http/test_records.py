@@ -6,15 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from safelight.domain import api_keys
+from credentials import bearer, keep_key
 from safelight.domain.image import Attachment, Image, State
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.domain.who import Scope
 from safelight.testing.samples import rendition
 
-SECRET = "s" * 32
-KEY_ID = ApiKeyId("a" * 32)
-KEY = api_keys.write(KEY_ID, SECRET)
 POST = Attachment("post", "7")
 PLACE = "/v1/records/post/7/avatar"
 
@@ -36,10 +33,7 @@ def grant(stage: Any, call: httpx.AsyncClient) -> Grant:
     """Makes a key with these scopes, which every call shows from then on."""
 
     async def make(scopes: Collection[Scope]) -> None:
-        key = ApiKey(KEY_ID, "test", api_keys.digest(SECRET), frozenset(scopes), stage.clock.now())
-        async with stage.records.transaction() as tx:
-            await tx.add_api_key(key)
-        call.headers["authorization"] = f"Bearer {KEY}"
+        call.headers.update(bearer(await keep_key(stage, scopes)))
 
     return make
 
@@ -113,9 +107,7 @@ async def test_nobody_and_no_token_of_an_image_may(
     image = await free(stage)
     shown = stage.tokens.image_token(purpose, image.id, 0) if purpose else None
 
-    answer = await call.request(
-        method, path, json={"image_id": image.id}, headers={"authorization": f"Bearer {shown}"} if shown else {}
-    )
+    answer = await call.request(method, path, json={"image_id": image.id}, headers=bearer(shown) if shown else {})
 
     assert code(answer) == (401, "not_authenticated")
     assert await stage.stored(image.id) == image

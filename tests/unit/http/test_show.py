@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.domain.formats import OutputFormat
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import RenderVariant
@@ -96,7 +97,7 @@ async def test_a_write_token_shows_nothing(call: httpx.AsyncClient, stage: Any):
     image = await an_image(stage, public=False)
     token = stage.tokens.image_token(Purpose.WRITE, image.id, image.token_generation)
 
-    answer = await call.get(f"/v1/images/{image.id}/variants/wide", headers={"authorization": f"Bearer {token}"})
+    answer = await call.get(f"/v1/images/{image.id}/variants/wide", headers=bearer(token))
 
     assert (answer.status_code, answer.json()["code"]) == (403, "token_invalid")
 
@@ -171,7 +172,7 @@ async def a_kept_image(stage: Any, *, public: bool, number: int = 1) -> Image:
 
 async def urls_of(call: httpx.AsyncClient, key: str, *images: Image, **more: Any) -> dict[str, Any]:
     wanted = {"ids": [image.id for image in images], "variants": ["wide", "zoom"]} | more
-    answer = await call.post("/v1/urls", json=wanted, headers={"authorization": f"Bearer {key}"})
+    answer = await call.post("/v1/urls", json=wanted, headers=bearer(key))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["images"]
     return found
@@ -243,6 +244,6 @@ async def test_a_signed_link_shows_its_variant_of_its_image_and_no_other(
 async def test_a_page_that_makes_no_sense_is_refused(call: httpx.AsyncClient, api_key: str, wrong: dict[str, Any]):
     wanted = {"ids": ["0" * 32], "variants": ["wide"]} | wrong
 
-    answer = await call.post("/v1/urls", json=wanted, headers={"authorization": f"Bearer {api_key}"})
+    answer = await call.post("/v1/urls", json=wanted, headers=bearer(api_key))
 
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")

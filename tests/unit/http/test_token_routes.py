@@ -1,54 +1,27 @@
 """Tokens given again and revoked: by the application's keys, by users whose image it is, and by no token."""
 
-from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from safelight.domain import api_keys
+from credentials import KEY, AddKey, bearer, by_user
 from safelight.domain.events import Action
 from safelight.domain.image import State
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.tokens import Purpose
 from safelight.domain.variant import fit
-from safelight.domain.who import ApiKey, ApiKeyId, Role, Scope, Who
+from safelight.domain.who import Scope
 from safelight.http.parts import Parts
-
-KEY = api_keys.write(ApiKeyId("a" * 32), "s" * 32)
-
-AddKey = Callable[[Collection[Scope]], Awaitable[None]]
-
-
-@pytest.fixture
-def add_key(stage: Any) -> AddKey:
-    """Keeps the key, with these scopes."""
-
-    async def add(scopes: Collection[Scope]) -> None:
-        async with stage.records.transaction() as tx:
-            digest = api_keys.digest("s" * 32)
-            await tx.add_api_key(ApiKey(ApiKeyId("a" * 32), "test", digest, frozenset(scopes), stage.clock.now()))
-
-    return add
-
-
-class SaidIdentities:
-    """ports.identity.Identities that believes what it hears: `jwt.<subject>.signed`."""
-
-    async def user(self, token: str) -> Who:
-        return Who(Role.USER, id=token.split(".")[1])
+from safelight.testing.fakes import UsersAtTheirWord
 
 
 @pytest.fixture
 def parts(parts: Parts) -> Parts:
     """An API with users, of whom a friend may view what is protected."""
     kind = Kind("passport", variants={"page": fit(800)}, may_view=lambda who, _image: who.id == "friend")
-    return replace(parts, identities=SaidIdentities(), rules=replace(parts.rules, kinds=Kinds([kind])))
-
-
-def bearer(credential: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {credential}"}
+    return replace(parts, identities=UsersAtTheirWord(), rules=replace(parts.rules, kinds=Kinds([kind])))
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -142,6 +115,6 @@ async def test_a_user_gets_tokens_of_what_they_may_see_and_revokes_those_of_thei
     image = await stage.image_in(State.READY, kind="passport", public=False, owner="owner")
     path = f"/v1/images/{image.id}/tokens"
 
-    answers = [await call.request(method, path, headers=bearer(f"jwt.{user}.signed")) for method in ("POST", "DELETE")]
+    answers = [await call.request(method, path, headers=by_user(user)) for method in ("POST", "DELETE")]
 
     assert [answer.status_code for answer in answers] == [given, revoked]

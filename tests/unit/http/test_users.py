@@ -6,14 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-from safelight.domain.errors import Busy, NotAuthenticated
+from credentials import bearer, by_user
 from safelight.domain.image import State
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.tokens import Purpose
 from safelight.domain.variant import cover
-from safelight.domain.who import Role, Who
 from safelight.http.api import api
 from safelight.http.parts import Parts
+from safelight.testing.fakes import UsersAtTheirWord
 
 MISSING = "f" * 32
 
@@ -22,18 +22,6 @@ VIEWS = EVERY_CALL[:3]
 WRITES = EVERY_CALL[3:]
 
 THUMB = {"thumb": cover(96, 96)}
-
-
-class Words:
-    """ports.identity.Identities that takes `user.<id>.jwt` at its word, and is too busy for `busy.`."""
-
-    async def user(self, token: str) -> Who:
-        word, user, _ = token.split(".")
-        if word == "busy":
-            raise Busy
-        if word != "user":
-            raise NotAuthenticated
-        return Who(Role.USER, user, claims={"sub": user})
 
 
 @pytest.fixture
@@ -45,15 +33,11 @@ def parts(stage: Any, parts: Parts) -> Parts:
             Kind("poster", variants=THUMB, may_view=lambda who, image: (who.id, image.owner) == ("friend", "mary")),
         ]
     )
-    return replace(parts, identities=Words(), rules=replace(parts.rules, kinds=stage.kinds))
+    return replace(parts, identities=UsersAtTheirWord(), rules=replace(parts.rules, kinds=stage.kinds))
 
 
 async def an_image(stage: Any, state: State, number: int = 1, **more: Any) -> Any:
     return await stage.image_in(state, number, public=False, **more)
-
-
-def user(name: str) -> dict[str, str]:
-    return {"authorization": f"Bearer user.{name}.jwt"}
 
 
 async def ask(call: httpx.AsyncClient, image_id: str, what: str, **more: Any) -> tuple[int, str]:
@@ -75,7 +59,7 @@ async def test_a_foreign_image_is_as_one_that_does_not_exist(
         "missing": MISSING,
     }
 
-    answer = await ask(call, ids[image], what, headers=user("mary"))
+    answer = await ask(call, ids[image], what, headers=by_user("mary"))
 
     assert answer == (404, "image_not_found")
 
@@ -93,23 +77,23 @@ async def test_a_foreign_image_is_as_one_that_does_not_exist(
 async def test_the_owner_reaches_its_image(call: httpx.AsyncClient, stage: Any, what: str, answer: tuple[int, str]):
     image = await an_image(stage, State.REQUESTED, kind="diary", owner="mary")
 
-    assert await ask(call, image.id, what, headers=user("mary")) == answer
+    assert await ask(call, image.id, what, headers=by_user("mary")) == answer
 
 
 @pytest.mark.parametrize("state", [State.READY, State.REJECTED, State.FAILED])
 async def test_the_owner_may_cancel_until_it_is_final(call: httpx.AsyncClient, stage: Any, state: State):
     image = await an_image(stage, state, kind="diary", owner="mary")
 
-    assert await ask(call, image.id, "DELETE ", headers=user("mary")) == (409, "wrong_state")
+    assert await ask(call, image.id, "DELETE ", headers=by_user("mary")) == (409, "wrong_state")
     assert (await stage.stored(image.id)).state is state
 
 
 async def test_whom_a_rule_lets_sees_it_and_changes_nothing(call: httpx.AsyncClient, stage: Any):
     image = await an_image(stage, State.READY, kind="poster", owner="mary")
 
-    seen = [await ask(call, image.id, what, headers=user("friend")) for what in VIEWS]
-    changed = [await ask(call, image.id, what, headers=user("friend")) for what in WRITES]
-    stranger = [await ask(call, image.id, what, headers=user("stranger")) for what in EVERY_CALL]
+    seen = [await ask(call, image.id, what, headers=by_user("friend")) for what in VIEWS]
+    changed = [await ask(call, image.id, what, headers=by_user("friend")) for what in WRITES]
+    stranger = [await ask(call, image.id, what, headers=by_user("stranger")) for what in EVERY_CALL]
 
     assert seen == [(200, ""), (200, ""), (404, "image_not_ready")]
     assert changed == [(404, "image_not_found")] * 3
@@ -119,9 +103,9 @@ async def test_whom_a_rule_lets_sees_it_and_changes_nothing(call: httpx.AsyncCli
 async def test_a_user_uploads_what_a_rule_lets_it_upload_and_owns_it(call: httpx.AsyncClient, stage: Any):
     wanted = {"kind": "diary", "filename": "d.jpg", "size": 10, "attach": {"type": "user", "id": "mary"}}
 
-    answer = await call.post("/v1/images", json=wanted, headers=user("mary"))
-    for_another = await call.post("/v1/images", json=wanted, headers=user("john"))
-    without_a_rule = await call.post("/v1/images", json=wanted | {"kind": "poster"}, headers=user("mary"))
+    answer = await call.post("/v1/images", json=wanted, headers=by_user("mary"))
+    for_another = await call.post("/v1/images", json=wanted, headers=by_user("john"))
+    without_a_rule = await call.post("/v1/images", json=wanted | {"kind": "poster"}, headers=by_user("mary"))
 
     assert answer.status_code == 201
     assert (await stage.stored(answer.json()["id"])).owner == "mary"
@@ -136,9 +120,9 @@ async def test_a_user_acts_for_nobody_else_and_manages_nothing(call: httpx.Async
     wanted = {"kind": "diary", "filename": "d.jpg", "size": 10, "owner": "john"}
 
     answers = [
-        await call.post("/v1/images", json=wanted, headers=user("mary")),
-        await call.get("/v1/images", headers=user("mary")),
-        await call.post(f"/v1/images/{image.id}/reprocess", headers=user("mary")),
+        await call.post("/v1/images", json=wanted, headers=by_user("mary")),
+        await call.get("/v1/images", headers=by_user("mary")),
+        await call.post(f"/v1/images/{image.id}/reprocess", headers=by_user("mary")),
     ]
 
     assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "not_allowed")] * 3
@@ -161,7 +145,7 @@ async def test_the_form_of_a_credential_says_what_it_is(
 ):
     image = await an_image(stage, State.READY, kind="diary", owner="mary")
 
-    assert await ask(call, image.id, "GET ", headers={"authorization": f"Bearer {credential}"}) == answer
+    assert await ask(call, image.id, "GET ", headers=bearer(credential)) == answer
 
 
 async def test_no_jwt_may_stand_in_a_query(call: httpx.AsyncClient, stage: Any):
@@ -177,11 +161,11 @@ async def test_without_identities_no_jwt_is_taken(parts: Parts, stage: Any):
     closed = api(replace(parts, identities=None), version="1.2.3")
     transport = httpx.ASGITransport(closed)  # type: ignore[arg-type]  # the same ASGI, said otherwise
     async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as call:
-        assert await ask(call, image.id, "GET ", headers=user("mary")) == (401, "not_authenticated")
+        assert await ask(call, image.id, "GET ", headers=by_user("mary")) == (401, "not_authenticated")
 
 
 def by_write_token(stage: Any, image: Any) -> dict[str, str]:
-    return {"authorization": f"Bearer {stage.tokens.image_token(Purpose.WRITE, image.id, image.token_generation)}"}
+    return bearer(stage.tokens.image_token(Purpose.WRITE, image.id, image.token_generation))
 
 
 @pytest.mark.parametrize("state", [State.READY, State.REJECTED, State.FAILED, State.EXPIRED, State.DELETED])

@@ -6,21 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
+from credentials import by_user
 from safelight.domain.image import HOLDING, Attachment, Image, State
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.variant import cover
-from safelight.domain.who import Role, Who
 from safelight.http.parts import Parts
+from safelight.testing.fakes import UsersAtTheirWord
 
 THUMB = {"thumb": cover(96, 96)}
 MARY = Attachment("user", "mary")
-
-
-class Words:
-    """ports.identity.Identities that takes `user.<id>.jwt` at its word."""
-
-    async def user(self, token: str) -> Who:
-        return Who(Role.USER, token.split(".")[1])
 
 
 @pytest.fixture
@@ -38,11 +32,7 @@ def parts(parts: Parts) -> Parts:
             Kind("closed", variants=THUMB),
         ]
     )
-    return replace(parts, identities=Words(), rules=replace(parts.rules, kinds=kinds))
-
-
-def user(name: str) -> dict[str, str]:
-    return {"authorization": f"Bearer user.{name}.jwt"}
+    return replace(parts, identities=UsersAtTheirWord(), rules=replace(parts.rules, kinds=kinds))
 
 
 async def face(stage: Any, number: int, state: State = State.READY, **changes: object) -> Image:
@@ -53,7 +43,7 @@ async def face(stage: Any, number: int, state: State = State.READY, **changes: o
 
 
 async def seen_by(call: httpx.AsyncClient, name: str, path: str = "/v1/records/user/mary") -> list[str]:
-    answer = await call.get(path, headers=user(name))
+    answer = await call.get(path, headers=by_user(name))
     assert answer.status_code == 200, answer.text
     return [image["id"] for some in ("images", "pending") for image in answer.json()[some]]
 
@@ -61,7 +51,7 @@ async def seen_by(call: httpx.AsyncClient, name: str, path: str = "/v1/records/u
 async def test_a_user_attaches_its_own_image_where_it_may_upload(call: httpx.AsyncClient, stage: Any):
     old, new = await face(stage, 1), await face(stage, 2, attached_to=None)
 
-    answer = await call.put("/v1/records/user/mary/face", json={"image_id": new.id}, headers=user("mary"))
+    answer = await call.put("/v1/records/user/mary/face", json={"image_id": new.id}, headers=by_user("mary"))
 
     assert answer.status_code == 200, answer.text
     assert [image["id"] for image in answer.json()["images"]] == [new.id]
@@ -73,7 +63,7 @@ async def test_a_foreign_image_is_as_one_that_does_not_exist(call: httpx.AsyncCl
     image = await face(stage, 1, owner=owner)
 
     answers = [
-        await call.put("/v1/records/user/mary/face", json={"image_id": image_id}, headers=user("mary"))
+        await call.put("/v1/records/user/mary/face", json={"image_id": image_id}, headers=by_user("mary"))
         for image_id in (image.id, "f" * 32)
     ]
 
@@ -87,7 +77,7 @@ async def test_a_user_attaches_nothing_where_it_may_not_upload(
 ):
     image = await face(stage, 1, kind=kind)
 
-    answer = await call.put(f"/v1/records/user/{target}/{kind}", json={"image_id": image.id}, headers=user("mary"))
+    answer = await call.put(f"/v1/records/user/{target}/{kind}", json={"image_id": image.id}, headers=by_user("mary"))
 
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert await stage.stored(image.id) == image
@@ -124,7 +114,7 @@ async def test_an_image_of_a_kind_that_is_gone_is_told_of_to_its_owner(call: htt
 async def test_a_user_deletes_no_record_and_erases_nobody(call: httpx.AsyncClient, stage: Any, path: str):
     image = await face(stage, 1)
 
-    answer = await call.delete(path, headers=user("mary"))
+    answer = await call.delete(path, headers=by_user("mary"))
 
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert await stage.stored(image.id) == image
