@@ -19,6 +19,7 @@ import httpx
 import PIL.Image
 import pytest
 
+from credentials import bearer
 from safelight.testing import corpus
 from safelight.testing.clamav import ClamAVDaemon
 from safelight.testing.server import Server
@@ -193,10 +194,6 @@ class Api:
         report = self.final(requested["id"])
         assert report["status"] == "ready", report
         return report | {name: requested[name] for name in ("write_token", "read_token")}
-
-
-def bearer(credential: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {credential}"}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from credentials import bearer
 from safelight.apps.api import openapi_json
 
 CHECKS = [
@@ -59,7 +60,7 @@ def test_every_answer_is_what_the_document_says(
     def each(case: Any, known: int) -> None:
         if "image_id" in (case.path_parameters or {}) and known < len(ready_images):
             case.path_parameters["image_id"] = ready_images[known]
-        headers = {"authorization": f"Bearer {api_server.key}"}
+        headers = bearer(api_server.key)
         case.call_and_validate(checks=CHECKS, headers=headers, timeout=60)
 
     each()

@@ -10,6 +10,8 @@ import httpx
 import PIL.Image
 import pytest
 
+from credentials import bearer
+
 REPORT = {
     "id",
     "kind",
@@ -36,7 +38,7 @@ def test_the_six_steps_by_put_with_tokens_alone(api: Any, file: bytes):
     """1 with the API key; all that follows is what a browser does, which has none."""
     requested = api.request(file, attach={"type": "user", "id": "42"}, filename="../me.jpg")
     browser = httpx.Client(base_url=api.server.url)
-    by_write_token = {"authorization": f"Bearer {requested['write_token']}"}
+    by_write_token = bearer(requested["write_token"])
     by_read_token = {"authorization": f"Bearer {requested['read_token']}", "prefer": "wait=20"}
 
     written = api.upload(requested["upload"], file)

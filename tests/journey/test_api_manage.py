@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from credentials import bearer
+
 
 @pytest.fixture
 def gallery(api: Any, file: bytes, request: pytest.FixtureRequest) -> list[str]:
@@ -96,7 +98,7 @@ def test_an_image_is_deleted_once(api: Any, file: bytes):
 def test_a_write_token_cancels_an_upload_and_what_was_cancelled_cannot_be_confirmed(api: Any, file: bytes):
     requested = api.request(file)
     api.upload(requested["upload"], file)
-    token = {"authorization": f"Bearer {requested['write_token']}"}
+    token = bearer(requested["write_token"])
 
     cancelled = httpx.delete(f"{api.server.url}/v1/images/{requested['id']}", headers=token)
     confirmed = api.confirm(requested["id"])
@@ -109,7 +111,7 @@ def test_a_write_token_cancels_an_upload_and_what_was_cancelled_cannot_be_confir
 
 def test_a_write_token_does_nothing_to_an_image_that_is_ready(api: Any, file: bytes):
     report = api.ready(file)
-    token = {"authorization": f"Bearer {report['write_token']}"}
+    token = bearer(report["write_token"])
 
     deleted = httpx.delete(f"{api.server.url}/v1/images/{report['id']}", headers=token)
     resigned = httpx.post(f"{api.server.url}/v1/images/{report['id']}/upload", headers=token)

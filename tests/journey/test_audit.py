@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,7 +39,7 @@ def actions(events: Events) -> list[str]:
 
 
 def show(server: Server, image: dict[str, Any], token: str | None = None) -> httpx.Response:
-    headers = {"authorization": f"Bearer {token}"} if token else {}
+    headers = bearer(token) if token else {}
     return httpx.get(f"{server.url}/v1/images/{image['id']}/variants/thumb", headers=headers)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from credentials import bearer
 from safelight.adapters.records.migrate import present_revision
 from safelight.apps.wiring import DATABASE_FILE
 from safelight.testing.server import Server
@@ -113,7 +114,7 @@ def _see_every_rendition(image: Image, server: Server) -> None:
         for rendition in variant.renditions:
             shown = httpx.get(
                 rendition.url,
-                headers={"authorization": f"Bearer {server.key}"} if not image.public else {},
+                headers=bearer(server.key) if not image.public else {},
                 follow_redirects=True,
             )
             assert shown.status_code == 200, (image.id, rendition)

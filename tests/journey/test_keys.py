@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -41,4 +42,4 @@ def test_while_a_key_is_rotated_both_are_good_and_then_the_new_one_alone(server:
 
 
 def _list_images(server: Server, key: str) -> int:
-    return httpx.get(f"{server.url}/v1/images", headers={"authorization": f"Bearer {key}"}).status_code
+    return httpx.get(f"{server.url}/v1/images", headers=bearer(key)).status_code

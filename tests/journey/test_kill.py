@@ -15,6 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 UPLOADS = 200
@@ -51,7 +52,7 @@ class Uploader:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._http = httpx.Client(timeout=10, headers={"authorization": f"Bearer {server.key}"})
+        self._http = httpx.Client(timeout=10, headers=bearer(server.key))
         self.confirmed: list[str] = []
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ import httpx
 import PIL.Image
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 from safelight_client import Client, TooLarge, TypeNotAccepted, UnknownKind
 
@@ -75,5 +76,5 @@ def _see_what_the_kinds_say(safelight: Client, avatar: Any, poster: Any, passpor
 
 
 def _reprocess(server: Server, image_id: str) -> httpx.Response:
-    headers = {"authorization": f"Bearer {server.key}"}
+    headers = bearer(server.key)
     return httpx.post(f"{server.url}/v1/images/{image_id}/reprocess", headers=headers)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 import safelight_client
+from credentials import bearer
 from safelight.testing.server import Server
 
 CALLS, BAD_KEYS, DOWNLOADS, BY_TOKEN = 8, 4, 10, 6
@@ -125,7 +126,3 @@ def test_the_python_client_says_when_to_come_back(server: Server):
     assert (caught.value.status, caught.value.code, caught.value.retryable) == (429, "too_many_requests", True)
     assert caught.value.retry_after is not None
     assert 1 <= caught.value.retry_after <= 60
-
-
-def bearer(credential: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {credential}"}

@@ -16,6 +16,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,15 +41,11 @@ def asked(server: Server, query: str) -> list[tuple[Any, ...]]:
         return database.execute(query).fetchall()
 
 
-def by(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
 async def request_at_once(server: Server, times: int) -> list[httpx.Response]:
     """Send so many REQUESTs for the same owner at once, each on a connection of its own."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(
-        base_url=server.url, headers=by(server.key), timeout=120, limits=limits, trust_env=False
+        base_url=server.url, headers=bearer(server.key), timeout=120, limits=limits, trust_env=False
     ) as http:
         return await asyncio.gather(*(http.post("/v1/images", json=WANTED) for _ in range(times)))
 
@@ -107,7 +104,7 @@ def test_what_is_noted_is_what_is_counted_whenever_the_server_is_killed(
     server = start_server(**PLENTY)
 
     def come_and_go(number: int) -> None:
-        with httpx.Client(base_url=server.url, headers=by(server.key), timeout=20) as http:
+        with httpx.Client(base_url=server.url, headers=bearer(server.key), timeout=20) as http:
             while True:
                 try:
                     made = http.post("/v1/images", json=WANTED | {"size": number + 1}).json()
@@ -159,7 +156,7 @@ class Uploads:
 
     def tries(self) -> set[tuple[int, str]]:
         """Return what is answered to all that a blocked owner may try."""
-        path, token = f"/v1/images/{self.came['id']}", by(self.came["write_token"])
+        path, token = f"/v1/images/{self.came['id']}", bearer(self.came["write_token"])
         answers = [
             self.api.http.post("/v1/images", json=WANTED),
             self.api.http.post(f"{path}/upload", headers=token),
@@ -215,7 +212,7 @@ def test_a_block_by_the_command_line_holds_beside_the_running_server_and_after_a
 ) -> None:
     made = api.request(file, owner="auth0|a/b")
     blocked = command("owners", "block", "auth0|a/b", "--data", api.server.data)
-    refused = api.http.post(f"/v1/images/{made['id']}/upload", headers=by(made["write_token"]))
+    refused = api.http.post(f"/v1/images/{made['id']}/upload", headers=bearer(made["write_token"]))
     api.server.kill()
     api.server.start()
 

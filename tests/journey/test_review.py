@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 KINDS = """
@@ -63,7 +64,7 @@ def test_the_kind_says_that_it_is_reviewed(reviewing: Any):
 def test_nobody_but_the_application_sees_a_held_image(reviewing: Any, file: bytes):
     image = held(reviewing, file)
     path = f"{reviewing.server.url}/v1/images/{image['id']}"
-    reader = {"authorization": f"Bearer {image['read_token']}"}
+    reader = bearer(image["read_token"])
 
     told = httpx.get(path, headers=reader).json()
     shown = [httpx.get(f"{path}/variants/thumb", headers=headers) for headers in ({}, reader)]

@@ -18,6 +18,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from credentials import bearer
 from safelight.adapters.seal import PURPOSE as ANSWERS
 from safelight.domain import api_keys
 from safelight.domain.events import Action
@@ -138,10 +139,6 @@ def secrets(server: Server) -> Secrets:
     return secrets
 
 
-def by(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
 def note(secrets: Secrets, requested: dict[str, Any]) -> dict[str, Any]:
     """Note what REQUEST gave."""
     for name in ("write_token", "read_token"):
@@ -160,14 +157,14 @@ def go_well(api: Any, secrets: Secrets, file: bytes) -> dict[str, Any]:
     note(secrets, again.json())
     image: dict[str, Any] = note(secrets, answer.json())
     path = f"{root}/v1/images/{image['id']}"
-    resigned = httpx.post(f"{path}/upload", json={"transport": "post"}, headers=by(image["write_token"])).json()
+    resigned = httpx.post(f"{path}/upload", json={"transport": "post"}, headers=bearer(image["write_token"])).json()
     secrets.add_url("signed form", resigned["upload"]["url"])
     assert api.upload(resigned["upload"], file).status_code == 201
-    assert httpx.post(f"{path}/confirm", headers=by(image["write_token"])).status_code == 202
+    assert httpx.post(f"{path}/confirm", headers=bearer(image["write_token"])).status_code == 202
     assert api.final(image["id"])["status"] == "ready"
     query = {"read_token": image["read_token"]}
     assert httpx.get(f"{path}/events", params=query).status_code == 200
-    assert httpx.get(path, headers=by(image["read_token"])).status_code == 200
+    assert httpx.get(path, headers=bearer(image["read_token"])).status_code == 200
     shown = httpx.get(f"{path}/variants/thumb", params=query)
     secrets.add_url("signed URL", shown.headers["location"])
     assert httpx.get(shown.headers["location"]).status_code == 200
@@ -187,13 +184,13 @@ def go_wrong(api: Any, secrets: Secrets, file: bytes, image: dict[str, Any]) -> 
     users = jwt.encode({"alg": "HS256"}, {"sub": "42", "exp": time.time() + 600}, OctKey.import_key(JWT_SECRET))
     secrets.add_token("JWT", users)
     answers = [
-        httpx.get(image["path"], headers=by(users)),
-        httpx.get(f"{root}/v1/images", headers=by(users + "x")),
-        httpx.get(f"{root}/v1/images", headers=by(mistyped)),
-        httpx.get(f"{root}/v1/images", headers=by(token)),
+        httpx.get(image["path"], headers=bearer(users)),
+        httpx.get(f"{root}/v1/images", headers=bearer(users + "x")),
+        httpx.get(f"{root}/v1/images", headers=bearer(mistyped)),
+        httpx.get(f"{root}/v1/images", headers=bearer(token)),
         httpx.get(f"{root}/v1/images", headers={"authorization": f"Basic {token}"}),
-        httpx.post(f"{root}/v1/images", content=f'{{"kind": "{token}', headers=by(api.server.key)),
-        httpx.post(f"{root}/v1/images", json={token: token}, headers=by(api.server.key)),
+        httpx.post(f"{root}/v1/images", content=f'{{"kind": "{token}', headers=bearer(api.server.key)),
+        httpx.post(f"{root}/v1/images", json={token: token}, headers=bearer(api.server.key)),
         httpx.get(f"{root}/v1/nowhere", params={"read_token": unused["read_token"], "token": token}),
         httpx.get(image["path"], params={"read_token": unused["read_token"]}),
         httpx.put(url, content=file + b"more", headers=unused["upload"]["headers"]),

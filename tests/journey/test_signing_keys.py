@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -21,10 +22,6 @@ def api(server: Server, call_as_application: Any) -> Any:
         yield api
 
 
-def by(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
 def key_ids(requested: dict[str, Any]) -> set[str]:
     """Return the ids of the keys that signed the tokens and the upload URL of a REQUEST."""
     in_url = parse_qs(urlsplit(requested["upload"]["url"]).query)["token"]
@@ -32,7 +29,7 @@ def key_ids(requested: dict[str, Any]) -> set[str]:
 
 
 def show(api: Any, image_id: str, token: str) -> httpx.Response:
-    return httpx.get(f"{api.server.url}/v1/images/{image_id}/variants/thumb", headers=by(token))
+    return httpx.get(f"{api.server.url}/v1/images/{image_id}/variants/thumb", headers=bearer(token))
 
 
 def done(finished: subprocess.CompletedProcess[str]) -> None:
@@ -47,7 +44,7 @@ def test_what_was_signed_before_a_rotation_is_good_after_it_and_no_more_once_its
 
     done(command("signing-keys", "rotate", "--data", server.data))
     uploaded = api.upload(before["upload"], file).status_code
-    confirmed = httpx.post(f"{server.url}/v1/images/{before['id']}/confirm", headers=by(before["write_token"]))
+    confirmed = httpx.post(f"{server.url}/v1/images/{before['id']}/confirm", headers=bearer(before["write_token"]))
     api.final(before["id"])
     shown = show(api, before["id"], before["read_token"])
     (new,) = key_ids(api.request(file))
@@ -61,7 +58,7 @@ def test_what_was_signed_before_a_rotation_is_good_after_it_and_no_more_once_its
     refused = [
         show(api, before["id"], before["read_token"]),
         api.upload(unused["upload"], file),
-        httpx.post(f"{server.url}/v1/images/{unused['id']}/confirm", headers=by(unused["write_token"])),
+        httpx.post(f"{server.url}/v1/images/{unused['id']}/confirm", headers=bearer(unused["write_token"])),
     ]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "token_invalid")] * 3

@@ -18,6 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OctKey
 from standardwebhooks import Webhook
 
+from credentials import bearer
 from safelight.testing.server import Server
 from safelight_client import Client, ImageNotFound, NotAllowed
 
@@ -58,7 +59,7 @@ def as_user(server: Server, token: str) -> Client:
 
 
 def status_of(server: Server, path: str, token: str) -> int:
-    answer = httpx.get(f"{server.url}{path}", headers={"authorization": f"Bearer {token}"}, timeout=30)
+    answer = httpx.get(f"{server.url}{path}", headers=bearer(token), timeout=30)
     return answer.status_code
 
 
@@ -198,7 +199,7 @@ def test_while_the_provider_was_never_reached_nobody_is_refused_for_good(
     )
     token = token_of("mary", key=ECKey.generate_key("P-256", {"kid": "some"}))
 
-    answer = httpx.get(f"{server.url}/v1/images/{'0' * 32}", headers={"authorization": f"Bearer {token}"})
+    answer = httpx.get(f"{server.url}/v1/images/{'0' * 32}", headers=bearer(token))
 
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert answer.headers["retry-after"]

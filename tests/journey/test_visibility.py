@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from credentials import bearer
 from safelight.testing.server import Server
 
 IMAGES = 8
@@ -38,7 +39,7 @@ def test_old_public_urls_lead_nowhere_and_the_protected_ones_lead_there(api: Any
     answer = switch(api, image["id"], public=False)
 
     said = answer.json()
-    reader = {"authorization": f"Bearer {image['read_token']}"}
+    reader = bearer(image["read_token"])
     assert (answer.status_code, said["image"]["public"]) == (200, False)
     assert answer.headers["etag"] != before
     assert sorted(said["old_urls"]) == sorted(old)
@@ -51,7 +52,7 @@ def test_old_public_urls_lead_nowhere_and_the_protected_ones_lead_there(api: Any
 def test_a_protected_image_that_is_made_public_has_direct_urls(api: Any, file: bytes):
     image = api.ready(file, kind="private-photo")
     thumb = f"{api.server.url}/v1/images/{image['id']}/variants/thumb"
-    reader = {"authorization": f"Bearer {image['read_token']}"}
+    reader = bearer(image["read_token"])
     signed = httpx.get(thumb, headers=reader).headers["location"]
 
     said = switch(api, image["id"], public=True).json()

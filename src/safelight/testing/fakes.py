@@ -36,6 +36,17 @@ class FrozenClock:
         return self._now
 
 
+class Seconds:
+    """A monotonic clock, in seconds, that stands still until it is moved."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
 class CountingIds:
     """ports.clock.Ids that gives 1, 2, 3 and so on, in the form of an id."""
 

@@ -7,23 +7,14 @@ import pytest
 from safelight.adapters.rates import FORGOTTEN_AT_ONCE, MemoryRates
 from safelight.domain.errors import TooManyRequests
 from safelight.ports.rate_limiter import Rate
+from safelight.testing.fakes import Seconds
 
 THREE = Rate("address", 3)
 
 
-class Seconds:
-    """A clock in seconds that a test moves on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def seconds() -> Seconds:
-    return Seconds()
+    return Seconds(1000.0)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from safelight.domain.who import ApiKeyId
 from safelight.http.api import ROUTES, api
 from safelight.http.parts import Parts
 from safelight.http.rates import COUNTED_AS, Rates, address_of
+from safelight.testing.fakes import Seconds
 from safelight.testing.samples import rendition
 
 WRONG_KEY = api_keys.write(KEY_ID, "t" * 32)
@@ -25,16 +26,6 @@ MISSING = f"/v1/images/{'f' * 32}"
 ALLOWED = 3
 
 Calls = Callable[..., Awaitable[list[int]]]
-
-
-class Seconds:
-    """A clock in seconds that a test moves on."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
