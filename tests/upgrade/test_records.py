@@ -16,7 +16,7 @@ from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Ending, ImageId, State
 from safelight.domain.owner import OwnerLimits, Usage
 from safelight.domain.who import ApiKeyId, Scope
-from safelight.ports.records import ImageFilter
+from safelight.ports.snapshot import ImageFilter
 from safelight.testing.fakes import NOW, RecordingJobs
 from safelight.testing.samples import LOOK, VERIFIED, rendition
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from safelight.domain import keys
 from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition, State
 from safelight.domain.keys import Key
-from safelight.ports.records import ImageFilter, Snapshot
+from safelight.ports.snapshot import ImageFilter, Snapshot
 
 PAGE = 500
 """Images asked for in one query."""

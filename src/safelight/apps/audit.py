@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from safelight.domain.events import AuditEvent
-from safelight.ports.records import AuditFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import AuditFilter
 
 PAGE = 2000
 """Events read at once: a million of them never lie in memory together."""

@@ -14,8 +14,9 @@ from safelight.domain.geometry import Size, plan
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.kind import Kind
 from safelight.domain.who import SYSTEM
-from safelight.ports.records import ImageFilter, Records
+from safelight.ports.records import Records
 from safelight.ports.renderer import Renderer
+from safelight.ports.snapshot import ImageFilter
 from safelight.upkeep.reprocess import Which, reprocess_image, variants_to_render
 from safelight.upkeep.retry import retry_image
 

@@ -21,7 +21,8 @@ from safelight.cli.options import Data, settings
 from safelight.cli.tell import err, errors_told, misused, out
 from safelight.domain import keys
 from safelight.domain.image import ImageId
-from safelight.ports.records import AuditFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import AuditFilter
 
 SHOWN = 100
 """Events that are shown to people, unless they say otherwise; an export is whole."""

@@ -27,7 +27,7 @@ from safelight.http.prefer import wanted_wait
 from safelight.http.reports import no_news_response, report_of, report_response, revision_in, standing_of
 from safelight.http.wire import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
-from safelight.ports.records import ImageFilter
+from safelight.ports.snapshot import ImageFilter
 from safelight.upkeep.delete import delete_image
 from safelight.upkeep.owed import owe_reprocess
 from safelight.upkeep.retry import retry_image

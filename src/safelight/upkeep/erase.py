@@ -8,8 +8,9 @@ from safelight.deeds.remove import remove_images
 from safelight.domain.events import Action, Origin, owner_target
 from safelight.domain.image import Image
 from safelight.ports.clock import Clock, Ids
-from safelight.ports.records import AuditFilter, ImageFilter, Records, Transaction
+from safelight.ports.records import Records, Transaction
 from safelight.ports.signals import Signals
+from safelight.ports.snapshot import AuditFilter, ImageFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from safelight.domain.events import Action, Origin, owner_target
 from safelight.domain.image import State
 from safelight.domain.jobs import ProcessImage
 from safelight.ports.clock import Clock
-from safelight.ports.records import ImageFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import ImageFilter
 
 AT_ONCE = 500
 """Images of an owner that are queued as soon as its block ends; reconcile finds the others."""

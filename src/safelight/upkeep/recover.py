@@ -4,8 +4,9 @@ from safelight.domain.image import State
 from safelight.domain.outcome import Broken
 from safelight.journey.finalize import Retries, finalize_image
 from safelight.ports.clock import Clock, Ids
-from safelight.ports.records import ImageFilter, Records
+from safelight.ports.records import Records
 from safelight.ports.signals import Signals
+from safelight.ports.snapshot import ImageFilter
 
 WORKER_LOST = Broken("worker_lost", "the process ended while it worked on the image")
 

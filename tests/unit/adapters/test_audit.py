@@ -14,7 +14,8 @@ from safelight.adapters.audit import BufferedAudit
 from safelight.domain.errors import StorageFailed
 from safelight.domain.events import Action, AuditEvent
 from safelight.domain.image import Image, ImageId, State
-from safelight.ports.records import AuditFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import AuditFilter
 from safelight.testing.fakes import NOW
 
 NEVER = timedelta(hours=1)

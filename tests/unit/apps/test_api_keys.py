@@ -11,7 +11,7 @@ from safelight.apps.api_keys import KeyInvalid, first_key, revoke_key, rotate_ke
 from safelight.domain import api_keys
 from safelight.domain.events import Action
 from safelight.domain.who import ApiKey, ApiKeyId
-from safelight.ports.records import AuditFilter
+from safelight.ports.snapshot import AuditFilter
 from safelight.testing.fakes import NOW
 
 DAY = timedelta(days=1)

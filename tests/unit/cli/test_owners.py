@@ -12,7 +12,7 @@ from safelight.adapters.system import SystemClock
 from safelight.apps.data_folder import records_in
 from safelight.domain.events import Action
 from safelight.domain.owner import OwnerLimits
-from safelight.ports.records import AuditFilter
+from safelight.ports.snapshot import AuditFilter
 from safelight.testing.samples import new_image
 
 Run = Callable[..., Result]

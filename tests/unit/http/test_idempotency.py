@@ -24,7 +24,7 @@ from safelight.http.api import ROUTES
 from safelight.http.asgi import Message, Send
 from safelight.http.idempotency import CLAIM_LASTS, MOST_KEPT_BYTES, once
 from safelight.http.parts import Parts
-from safelight.ports.records import AuditFilter, ImageFilter
+from safelight.ports.snapshot import AuditFilter, ImageFilter
 from safelight.testing.fakes import UsersAtTheirWord
 from safelight.testing.samples import rendition
 

@@ -13,7 +13,7 @@ from safelight.domain.jobs import DeliveryId, SendWebhook
 from safelight.domain.report import report
 from safelight.domain.retry import Backoff
 from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
-from safelight.ports.records import ImageFilter
+from safelight.ports.snapshot import ImageFilter
 from safelight.testing.fakes import RecordingNotifier
 
 FIRST = DeliveryId("d" * 32)

@@ -26,7 +26,7 @@ from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Stat
 from safelight.domain.owner import Owner, OwnerLimits, Usage
 from safelight.domain.who import NOBODY, Role, Scope, Who
 from safelight.journey.request import Rules, UploadRequest, request_upload
-from safelight.ports.records import ImageFilter
+from safelight.ports.snapshot import ImageFilter
 
 TTL = timedelta(minutes=15)
 WANTED = UploadRequest("avatar", "me.jpg", "image/jpeg", 1000)

@@ -7,7 +7,7 @@ import pytest
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import HOLDING, Attachment, State
 from safelight.domain.jobs import PurgeImage
-from safelight.ports.records import AuditFilter
+from safelight.ports.snapshot import AuditFilter
 from safelight.upkeep.delete_record import Removed, delete_record
 
 POST = Attachment("post", "7")

@@ -10,7 +10,7 @@ from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import HOLDING, Attachment, Image, ImageId, State
 from safelight.domain.jobs import PurgeImage
 from safelight.domain.owner import OwnerLimits, Usage
-from safelight.ports.records import AuditFilter, ImageFilter
+from safelight.ports.snapshot import AuditFilter, ImageFilter
 from safelight.testing.samples import rendition
 from safelight.upkeep.erase import Erased, erase_owner
 

@@ -10,7 +10,8 @@ from safelight.domain.errors import OwnerBlocked
 from safelight.domain.events import Action
 from safelight.domain.image import HOLDING, Image, State
 from safelight.domain.jobs import ProcessImage
-from safelight.ports.records import AuditFilter, Changes
+from safelight.ports.records import Changes
+from safelight.ports.snapshot import AuditFilter
 from safelight.testing.samples import rendition
 from safelight.upkeep.forget import forget_records
 from safelight.upkeep.owners import block_owner, unblock_owner

@@ -42,7 +42,7 @@ from safelight.domain.image import Attachment, Image, ImageId, Rendition, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.owner import Owner, Usage
 from safelight.domain.who import ApiKey, ApiKeyId
-from safelight.ports.records import AuditFilter, ImageFilter
+from safelight.ports.snapshot import AuditFilter, ImageFilter
 
 IDS_AT_ONCE = 10_000
 """Parameters of one query: well under SQLite's limit of 32,766 (its "Implementation Limits", item 9)."""

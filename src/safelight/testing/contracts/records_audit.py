@@ -8,7 +8,8 @@ import pytest
 
 from safelight.domain.events import Action, AuditEvent
 from safelight.domain.image import ImageId
-from safelight.ports.records import AuditFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import AuditFilter
 from safelight.testing.fakes import NOW
 
 IMAGES = [ImageId(f"{number:032x}") for number in range(3)]

@@ -13,7 +13,8 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.image import HOLDING, Attachment, Image, ImageId, State
 from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import SYSTEM, ApiKeyId, Role, Who
-from safelight.ports.records import AuditFilter, ImageFilter, Records
+from safelight.ports.records import Records
+from safelight.ports.snapshot import AuditFilter, ImageFilter
 from safelight.testing.contracts.records import LATER, NOBODYS, image_in, stored
 from safelight.testing.fakes import NOW
 from safelight.testing.samples import new_image

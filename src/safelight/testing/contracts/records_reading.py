@@ -11,7 +11,8 @@ from safelight.domain.events import Action, AuditEvent, Delivery
 from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import ApiKey, ApiKeyId
-from safelight.ports.records import Changes, ImageFilter, Records
+from safelight.ports.records import Changes, Records
+from safelight.ports.snapshot import ImageFilter
 from safelight.testing.contracts.records import LATER, LEASE, image_in, stored
 from safelight.testing.fakes import NOW
 from safelight.testing.samples import new_image, rendition

@@ -17,7 +17,7 @@ from safelight.domain.image import Attachment, ImageId, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import ApiKeyId
-from safelight.ports.records import ImageFilter
+from safelight.ports.snapshot import ImageFilter
 from safelight.testing.fakes import NOW, RecordingJobs
 from safelight.testing.samples import VERIFIED, new_image, rendition
 
