@@ -42,7 +42,8 @@ async def hold_place(image_id: ImageId, tx: Transaction) -> None:
     """
     image = await tx.image(image_id)
     if image.attached_to is not None:
-        await tx.places.lock(image.attached_to, image.kind)
+        there = await tx.places.lock(image.attached_to, image.kind)
+        await tx.hold([image_id, *(one.id for one in there)])
 
 
 async def settle_place(image: Image, occasion: Occasion, tx: Transaction) -> frozenset[ImageId]:

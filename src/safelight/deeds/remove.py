@@ -28,8 +28,9 @@ async def remove_images(
     images: Iterable[Image], occasion: Occasion, tx: Transaction, *, result: str = "ok"
 ) -> Sequence[Image]:
     """Remove those of the images that are not over, whatever state they are in by now, and return them."""
-    removed = []
-    for known in images:
+    removed, wanted = [], list(images)
+    await tx.hold([image.id for image in wanted])
+    for known in wanted:
         image = known
         while image.state in HOLDING:
             try:

@@ -51,6 +51,7 @@ async def attach_image(
         if image.kind != kind.name:
             raise KindDiffers(image_id, image.kind, kind.name)
         there = await _lock(image, wanted.target, tx)
+        await tx.hold([image_id, *(one.id for one in there)])
         if all(one.id != image_id for one in there):
             see_room(there, kind)
         occasion = Occasion(origin, clock.now(), ids, told)

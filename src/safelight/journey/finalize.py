@@ -103,7 +103,6 @@ async def _end(
     if verdict.state is State.UPLOADED:
         await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
     else:
-        await tx.owners.see_unblocked(image.owner)
         action = ACTIONS[verdict.state]
         await tx.audit(occasion.origin.event(action, at=occasion.at, image=image, result=verdict.result))
     if verdict.state is State.REJECTED:
@@ -111,6 +110,8 @@ async def _end(
     replaced = await settle_place(moved, occasion, tx) if replaces else frozenset[ImageId]()
     if image.id not in replaced:
         await owe_news(image.id, verdict.state, occasion, tx)
+    if verdict.state is not State.UPLOADED:  # last, once places and images are locked
+        await tx.owners.see_unblocked(image.owner)
     return replaced
 
 

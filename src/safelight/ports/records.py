@@ -74,6 +74,13 @@ class Transaction(Snapshot, Protocol):
         """Create a record in state `requested`."""
         ...
 
+    async def hold(self, image_ids: Collection[ImageId]) -> None:
+        """Let nobody else change these images until the transaction ends. What does not exist is left out.
+
+        To be called before several are changed: always in the same order, so that nobody waits in vain.
+        """
+        ...
+
     async def move(
         self,
         image_id: ImageId,

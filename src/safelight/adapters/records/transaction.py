@@ -87,6 +87,11 @@ class SqlTransaction(SqlSnapshot):
         written = await self._run.execute(insert(image).returning(image), new_image_values(new))
         return image_from(written.one())
 
+    async def hold(self, image_ids: Collection[ImageId]) -> None:
+        """Let nobody else change these images until the transaction ends."""
+        rows = select(image.c.id).where(image.c.id.in_(image_ids)).order_by(image.c.id).with_for_update()
+        await self._run.execute(rows)
+
     async def move(
         self, image_id: ImageId, *, was: State, now: State, attempt: int | None = None, changes: Changes = UNCHANGED
     ) -> Image:

@@ -181,6 +181,27 @@ class RecordsOwnersContract:
 
         assert (await owner(records)).used == Usage(AT_ONCE, AT_ONCE * SIZE, AT_ONCE)
 
+    async def test_whoever_moves_many_images_and_whoever_moves_one_do_not_wait_for_each_other(
+        self, records: Records
+    ) -> None:
+        """Each move of an image changes its owner, too, and the next one in a transaction another image again."""
+        images = [await request(records, number) for number in range(20)]
+
+        async def end_all() -> None:
+            async with records.transaction() as tx:
+                await tx.hold([image.id for image in reversed(images)])
+                for image in images:
+                    if (await tx.image(image.id)).state is State.REQUESTED:
+                        await tx.move(image.id, was=State.REQUESTED, now=State.EXPIRED)
+
+        async def confirm(image: Image) -> None:
+            with suppress(WrongState):
+                await go_from(records, image, State.REQUESTED, State.UPLOADED)
+
+        await asyncio.gather(*map(confirm, images[10:]), end_all(), *map(confirm, images[:10]), end_all())
+
+        assert (await owner(records)).used == await counted(records)
+
     async def test_what_is_rolled_back_was_not_reserved(self, records: Records) -> None:
         async def half_done() -> None:
             async with records.transaction() as tx:
