@@ -129,21 +129,33 @@ def test_an_avatar_is_set_refused_replaced_and_erased_with_its_account(safelight
     assert safelight.stored() == []
 
 
-def test_two_visitors_play_the_scene_of_the_readme(app: httpx.Client, tmp_path: Path):
-    first, second = tmp_path / "me.jpg", tmp_path / "another.jpg"
+def visiting(app_url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    first, second = folder / "me.jpg", folder / "another.jpg"
     first.write_bytes(picture("red"))
     second.write_bytes(picture("blue"))
+    command = [sys.executable, str(EXAMPLE / "visit.py"), app_url, str(first), str(second)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - our own example
 
-    played = subprocess.run(  # noqa: S603 - our own example
-        [sys.executable, str(EXAMPLE / "visit.py"), str(app.base_url), str(first), str(second)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
-    assert played.returncode == 0, played.stderr
-    assert re.search(r"has an avatar: http.*\n.*may not set it: .*\n.*has another one.*\n.*has left", played.stdout)
+def test_two_visitors_play_the_scene_of_the_readme_again_and_again(app: httpx.Client, tmp_path: Path):
+    for _ in range(2):
+        played = visiting(str(app.base_url), tmp_path)
+
+        assert played.returncode == 0, played.stderr
+        assert re.fullmatch(
+            r"The owner has an avatar: http.*\n.*may not set it: .*\n.*has another one.*\n"
+            r"The owner has left: .*1.*\nThe stranger has left: .*0.*\n",
+            played.stdout,
+        )
+
+
+def test_visitors_to_whom_nothing_answers_say_so_in_one_line(tmp_path: Path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        played = visiting(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)
+
+    assert played.returncode == 1
+    assert re.fullmatch(r"The application does not answer at http.*\n", played.stderr)
 
 
 def test_a_wrong_password_and_a_wrong_name_are_refused_alike(app: httpx.Client):
