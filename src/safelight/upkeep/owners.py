@@ -7,7 +7,7 @@ from safelight.ports.clock import Clock
 from safelight.ports.records import Records
 from safelight.ports.snapshot import ImageFilter
 
-AT_ONCE = 500
+QUEUED_AT_ONCE = 500
 """Images of an owner that are queued as soon as its block ends; reconcile finds the others."""
 
 
@@ -36,6 +36,6 @@ async def unblock_owner(owner_id: str, origin: Origin, *, records: Records, cloc
                 origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=owner_target(owner_id))
             )
             which = ImageFilter(state=State.UPLOADED, owner=owner_id)
-            for image in await tx.page(which, after=None, limit=AT_ONCE):
+            for image in await tx.page(which, after=None, limit=QUEUED_AT_ONCE):
                 await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at)
     return unblocked
