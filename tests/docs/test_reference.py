@@ -7,14 +7,16 @@ forgets something is found out.
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 import typer
-from litestar import get
+from litestar import put
 from litestar.handlers import HTTPRouteHandler
 from pydantic import Field
 
@@ -30,7 +32,7 @@ from safelight.domain.image import MOVES, State
 from safelight.http.api import ROUTES
 from safelight.http.callers import WHO, By
 from safelight.http.image_routes import STREAM_EVENT
-from safelight.http.openapi import FOR_ANYBODY, problems
+from safelight.http.openapi import BODY_SHAPE, FOR_ANYBODY, problems
 from safelight.http.problems import STATUS
 from safelight.http.rates import Count
 from safelight.settings import Settings, names
@@ -58,13 +60,34 @@ def parameters() -> set[Thing]:
     return {(one.__name__, name) for one in public if callable(one) for name in inspect.signature(one).parameters}
 
 
-def calls() -> set[Thing]:
+def calls(routes: Sequence[HTTPRouteHandler] = ROUTES) -> set[Thing]:
     """Return method and path of every route, as a heading."""
     return {
         (f"{method} {re.sub(r':[a-z]+}', '}', path)}", "")
-        for route in ROUTES
+        for route in routes
         for path in route.paths
         for method in route.http_methods - {"OPTIONS", "HEAD"}
+    }
+
+
+def fields(shape: object, before: str = "") -> Iterator[str]:
+    """Return every field of a shape, and of those in it under `field.of.it`."""
+    if isinstance(shape, UnionType) or get_origin(shape) is not None:
+        for one in get_args(shape):
+            yield from fields(one, before)
+    elif isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        for name, inner in get_type_hints(shape).items():
+            yield f"{before}{name}"
+            yield from fields(inner, f"{before}{name}.")
+
+
+def bodies() -> set[Thing]:
+    """Return every field of what a route takes in its body, under the route's heading."""
+    return {
+        (heading, name)
+        for route in ROUTES
+        for heading, _ in calls([route])
+        for name in fields(route.opt.get(BODY_SHAPE))
     }
 
 
@@ -87,7 +110,7 @@ THERE_IS: dict[str, set[Thing]] = {
     "errors": everywhere(codes(SafelightError) - {ImageRejected.code}) | everywhere(Reason),
     "states": {("States", state) for state in State},
     "events": everywhere([*WebhookEvent, *Action, STREAM_EVENT, *(one.name for one in dataclasses.fields(AuditEvent))]),
-    "http": calls() | {("Who may call", by) for by in By},
+    "http": calls() | bodies() | {("Who may call", by) for by in By},
     "kinds": parameters(),
     "cli": options(),
 }
@@ -182,7 +205,17 @@ class PlantedAction(StrEnum):
     """One more."""
 
 
-@get("/v1/planted", summary="One more", tags=["Rules"], responses=problems(), opt={WHO: (By.ANYBODY,)})
+class PlantedIn(msgspec.Struct):
+    planted: Annotated[int, msgspec.Meta(description="One more")]
+
+
+@put(
+    "/v1/planted",
+    summary="One more",
+    tags=["Rules"],
+    responses=problems(),
+    opt={WHO: (By.ANYBODY,), BODY_SHAPE: PlantedIn},
+)
 async def planted_route() -> None:
     """Do one more thing."""
 
@@ -204,7 +237,7 @@ WITH_PLANTED: dict[str, tuple[Callable[[], str], Thing]] = {
     "errors": (lambda: errors.page(STATUS | {PlantedError: 418}), ("", "planted")),
     "states": (lambda: states.page(PlantedState), ("States", "planted")),
     "events": (lambda: events.page(actions=PlantedAction), ("", "image.planted")),
-    "http": (lambda: routes.page([*ROUTES, planted_route]), ("GET /v1/planted", "")),
+    "http": (lambda: routes.page([*ROUTES, planted_route]), ("PUT /v1/planted", "planted")),
     "kinds": (lambda: kinds.page([*kinds.DECLARED, planted_kind]), ("planted_kind", "planted")),
     "cli": (
         lambda: commands.page({"planted": Lazy("One more.", f"{__name__}:planted_command")}),

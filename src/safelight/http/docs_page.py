@@ -126,7 +126,11 @@ def _shapes(schemas: Mapping[str, Schema]) -> Iterator[str]:
         yield from _table(
             "Fields",
             [
-                (f"<code>{escape(field)}</code>", _type(inner), "" if field in required else "optional")
+                (
+                    f"<code>{escape(field)}</code>",
+                    _type(inner) + ("" if field in required else ", optional"),
+                    _text(inner.get("description", "")),
+                )
                 for field, inner in fields
             ],
         )

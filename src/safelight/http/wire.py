@@ -23,6 +23,8 @@ from safelight.upkeep.review import Verdict
 Word = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000]*$")]
 """A name that the application gives to something of its own. No database keeps a character 0."""
 
+Transport = Annotated[str, Meta(max_length=20, description="How the bytes are to be sent: `put`, or `post` for a form")]
+
 DIGEST_BYTES = {ChecksumAlgorithm.CRC32C: 4, ChecksumAlgorithm.SHA256: 32}
 
 
@@ -44,15 +46,15 @@ def parse(body: bytes, shape: type[Shape]) -> Shape:
 class AttachmentIn(Struct, forbid_unknown_fields=True, frozen=True):
     """The application's record that an image is for."""
 
-    type: Word
-    id: Word
+    type: Annotated[Word, Meta(description="What sort of record it is, in the application's words, such as `user`")]
+    id: Annotated[Word, Meta(description="The record's own id, as text")]
 
 
 class ChecksumIn(Struct, forbid_unknown_fields=True, frozen=True):
     """A checksum of the file: `value` is base64 of the big-endian digest."""
 
-    algorithm: ChecksumAlgorithm
-    value: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{6,43}={1,2}$")]
+    algorithm: Annotated[ChecksumAlgorithm, Meta(description="How it was computed")]
+    value: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{6,43}={1,2}$", description="base64 of the big-endian digest")]
 
     def parsed(self) -> Checksum:
         """Return the domain's words for it. Raises RequestInvalid where it cannot be that of any file."""
@@ -68,14 +70,16 @@ class ChecksumIn(Struct, forbid_unknown_fields=True, frozen=True):
 class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
     """What a client wants to upload; `size` in bytes. `owner` names the user that an API key acts for."""
 
-    kind: Annotated[str, Meta(max_length=100)]
-    filename: Annotated[str, Meta(max_length=10_000)]
-    size: Annotated[int, Meta(ge=0, le=2**53)]
-    content_type: Annotated[str, Meta(max_length=200)] = ""
-    checksum: ChecksumIn | None = None
-    attach: AttachmentIn | None = None
-    transport: Annotated[str, Meta(max_length=20)] = "put"
-    owner: Word | None = None
+    kind: Annotated[str, Meta(max_length=100, description="Name of the kind")]
+    filename: Annotated[str, Meta(max_length=10_000, description="What the user calls the file; it decides nothing")]
+    size: Annotated[int, Meta(ge=0, le=2**53, description="Bytes of the file, exactly; the kind sets the limit")]
+    content_type: Annotated[
+        str, Meta(max_length=200, description="MIME type, where known; one that the kind does not accept is refused")
+    ] = ""
+    checksum: Annotated[ChecksumIn | None, Meta(description="Other bytes than these are refused")] = None
+    attach: Annotated[AttachmentIn | None, Meta(description="The record that the image is for")] = None
+    transport: Transport = "put"
+    owner: Annotated[Word | None, Meta(description="The user that an API key acts for")] = None
 
     def parsed(self) -> UploadRequest:
         """Return the domain's words for it. Raises RequestInvalid."""
@@ -93,7 +97,7 @@ class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
 class ResignIn(Struct, forbid_unknown_fields=True, frozen=True):
     """How a repeated upload is to be sent."""
 
-    transport: Annotated[str, Meta(max_length=20)] = "put"
+    transport: Transport = "put"
 
 
 class UploadOut(Struct, frozen=True):
@@ -140,7 +144,7 @@ class TokensOut(Struct, frozen=True):
 class VisibilityIn(Struct, forbid_unknown_fields=True, frozen=True):
     """Whether anybody may see the image, or only whoever may."""
 
-    public: bool
+    public: Annotated[bool, Meta(description="Whether anybody may see it")]
 
 
 class VisibilityOut(Struct, frozen=True):
@@ -157,8 +161,11 @@ class VisibilityOut(Struct, frozen=True):
 class VerdictIn(Struct, forbid_unknown_fields=True, frozen=True):
     """What the application says of a held image. `reason` is for the audit log alone."""
 
-    verdict: Verdict
-    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\u0000]*$")] | None = None
+    verdict: Annotated[Verdict, Meta(description="What becomes of the image")]
+    reason: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\u0000]*$")] | None,
+        Meta(description="Why, for the audit log alone"),
+    ] = None
 
 
 class PageOut(Struct, frozen=True):
@@ -171,10 +178,18 @@ class PageOut(Struct, frozen=True):
 class GalleryIn(Struct, forbid_unknown_fields=True, frozen=True):
     """What a page wants to show: variants of images; `width` is the room for each, in pixels."""
 
-    ids: Annotated[list[Annotated[str, Meta(pattern=f"^{keys.ID}$")]], Meta(min_length=1, max_length=1000)]
-    variants: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=MAX_RENDITIONS)]
-    width: Annotated[int, Meta(ge=1)] | None = None
-    format: OutputFormat | None = None
+    ids: Annotated[
+        list[Annotated[str, Meta(pattern=f"^{keys.ID}$")]],
+        Meta(min_length=1, max_length=1000, description="Ids of images, 32 hexadecimal digits each"),
+    ]
+    variants: Annotated[
+        list[Annotated[str, Meta(max_length=100)]],
+        Meta(min_length=1, max_length=MAX_RENDITIONS, description="Names of variants"),
+    ]
+    width: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Room on the page, in pixels; the widest by default")
+    ] = None
+    format: Annotated[OutputFormat | None, Meta(description="By default the best that `Accept` takes")] = None
 
 
 class ShownOut(Struct, frozen=True):
@@ -194,8 +209,11 @@ class GalleryOut(Struct, frozen=True):
 class PlacedIn(Struct, forbid_unknown_fields=True, frozen=True):
     """Which image is to be at a place of a record; `position` counts from 0, and is after the last by default."""
 
-    image_id: Annotated[str, Meta(pattern=f"^{keys.ID}$")]
-    position: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    image_id: Annotated[str, Meta(pattern=f"^{keys.ID}$", description="Which image")]
+    position: Annotated[
+        Annotated[int, Meta(ge=0, le=2**31 - 1)] | None,
+        Meta(description="Where, counted from 0; after the last by default"),
+    ] = None
 
 
 class AttachedOut(Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
+from safelight.cli.reference.bodies import Field, fields
 from safelight.cli.reference.described import meanings
 from safelight.cli.reference.markdown import code, table
 from safelight.domain.events import Action
@@ -53,11 +54,15 @@ UNSAID = "(not declared)"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A route, in words. `operation` is what the OpenAPI document says of it, as far as it stands there."""
+    """A route, in words. `operation` is what the OpenAPI document says of it, as far as it stands there.
+
+    `body` are the fields of the JSON that it takes.
+    """
 
     route: HTTPRouteHandler
     name: str
     operation: Mapping[str, Any]
+    body: Sequence[Field] = ()
 
     @property
     def tag(self) -> str:
@@ -100,9 +105,11 @@ def page(routes: Sequence[HTTPRouteHandler] = ROUTES) -> str:
 
 
 def _calls(routes: Sequence[HTTPRouteHandler]) -> Iterator[Call]:
-    paths: Mapping[str, Mapping[str, Any]] = openapi_schema(routes, version="")["paths"]
+    document = openapi_schema(routes, version="")
+    paths: Mapping[str, Mapping[str, Any]] = document["paths"]
+    shapes = document["components"]["schemas"]
     documented = {
-        operation["operationId"]: (f"{method.upper()} {path}", operation)
+        operation["operationId"]: (f"{method.upper()} {path}", operation, fields(operation, shapes))
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
@@ -134,6 +141,8 @@ def _section(call: Call) -> str:
     ]
     if given := call.operation.get("parameters"):
         parts.append(table(("parameter", "in", "meaning"), map(_parameter, given)))
+    if call.body:
+        parts.append(table(("field of the body", "type", "required", "meaning"), call.body))
     return "\n".join(parts)
 
 
