@@ -1,15 +1,35 @@
-"""The shell block of docs/upload.md runs as it is written, against a real server."""
+"""What docs/upload.md shows runs as it is written, against a real server: its shell block, and its page in Chromium."""
 
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from safelight.http.wire import UploadRequestIn
 from safelight.testing.server import Server
+
+CHROMIUM = shutil.which("chromium")
+JWT_SECRET = "a secret of the page, which is long enough"
+CHOOSING = """<script type="module">
+const file = new File([await (await fetch("me.jpg")).blob()], "me.jpg", { type: "image/jpeg" });
+const input = document.querySelector("input"), picked = new DataTransfer();
+picked.items.add(file);
+input.files = picked.files;
+input.onchange();
+</script>"""
+"""What a user does by hand: choose a file."""
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upload.md").read_text()
 
@@ -34,3 +54,52 @@ def test_the_four_calls_by_curl_end_with_an_image_that_can_be_seen(
 
 def test_the_table_has_every_field_of_a_request() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(UploadRequestIn.__struct_fields__)
+
+
+@contextmanager
+def pages_of(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback, and return its origin."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as pages:
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{pages.server_port}"
+        pages.shutdown()
+
+
+def seen_by_chromium(address: str, profile: Path) -> str:
+    """Return the page as Chromium has it when nothing moves any more."""
+    flags = ("--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking")
+    more = ("--disable-component-update", "--virtual-time-budget=30000", f"--user-data-dir={profile}", "--dump-dom")
+    command = [str(CHROMIUM), *flags, *more, address]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout  # noqa: S603 - our own page
+
+
+def to_call(server: Server) -> str:
+    """Return the page of the docs for a user of this server, who chooses a photo at once."""
+    claims = {"sub": "42", "exp": int(time.time()) + 600}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(JWT_SECRET))
+    [page] = re.findall(r"```html\n(.*?)```", PAGE, re.DOTALL)
+    return page.replace("http://127.0.0.1:8080", server.url).replace("eyJ...", token) + CHOOSING
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_browser_uploads_from_an_origin_that_is_allowed_and_from_no_other(
+    start_server: Callable[..., Server], photo: Path, tmp_path: Path
+) -> None:
+    kinds, folder = tmp_path / "images.py", tmp_path / "pages"
+    [declared] = re.findall(r"```python\n(# images.py\n.*?)```", PAGE, re.DOTALL)
+    kinds.write_text(declared)
+    folder.mkdir()
+    shutil.copy(photo, folder / "me.jpg")
+
+    with pages_of(folder) as origin:
+        server = start_server(
+            kinds=str(kinds), jwt_secret=JWT_SECRET, allowed_origins=f"https://app.example {origin}", min_free_bytes="0"
+        )
+        (folder / "page.html").write_text(to_call(server))
+        here = seen_by_chromium(f"{origin}/page.html", tmp_path / "profile")
+        elsewhere = seen_by_chromium(f"{origin.replace('127.0.0.1', 'localhost')}/page.html", tmp_path / "profile")
+
+    shown = re.search(r'<img alt="" src="(http[^"]+)"> <p>Here it is\.</p>', here)
+    assert shown, here
+    assert httpx.get(shown[1], follow_redirects=True).status_code == 200
+    assert '<img alt=""> <p>Failed to fetch</p>' in elsewhere
