@@ -3,7 +3,8 @@
 # make test                         everything that CI runs
 # make check                        the fast part: format, lint, types, layers, spelling
 
-PYTHON ?= python3
+# Of an environment that is active, the Python that it was made with: this one makes and fills environments.
+PYTHON ?= $(shell python3 -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)')
 VENV   := .venv
 BIN    := $(VENV)/bin
 APP    := $(VENV)/.app

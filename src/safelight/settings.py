@@ -1,10 +1,11 @@
 """Every setting of Safelight: its name, type, default and meaning, declared once.
 
 A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env` in the working directory. Durations
-are in seconds, sizes in bytes.
+are in seconds, sizes in bytes, or as "20MB".
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -22,6 +23,8 @@ from safelight.adapters.jwt.agreement import (
     check_secret,
 )
 from safelight.adapters.webhook.secret import secret_bytes
+from safelight.domain.errors import KindInvalid
+from safelight.domain.kind import BYTE_UNITS, parse_quantity
 
 PREFIX = "SAFELIGHT_"
 ENV_FILE = ".env"
@@ -36,6 +39,9 @@ A_NEW_SECRET = "echo whsec_$(head -c 32 /dev/urandom | base64)"  # noqa: S105 - 
 def _no_slash(url: str) -> str:
     return url.rstrip("/")
 
+
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
+"""What browsers send as `Origin` (RFC 6454, 6.2)."""
 
 Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
 
@@ -52,6 +58,27 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
+def _bytes(value: object) -> object:
+    """Take "20MB" and the like, as kinds do, besides a number."""
+    if not isinstance(value, str) or value.strip().isdigit():
+        return value
+    try:
+        return parse_quantity(value, BYTE_UNITS)
+    except KindInvalid as error:
+        raise ValueError(error.reason) from None
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """See that browsers can send them: they compare letter by letter. Raises ValueError."""
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin: https://host or https://host:port, in lower case, without a slash at the "
+                "end; several have spaces between them"
+            )
+    return origins
+
+
 def _words(value: object) -> object:
     """Take words separated by spaces, as an environment gives them."""
     return value.split() if isinstance(value, str) else value
@@ -59,7 +86,9 @@ def _words(value: object) -> object:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
+Bytes = Annotated[int, BeforeValidator(_bytes)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_origins)]
 
 
 class Settings(BaseSettings):
@@ -79,7 +108,7 @@ class Settings(BaseSettings):
     delivery_url: Url | None = Field(
         None, description="Address that images are fetched from, such as a CDN; by default the uploads'"
     )
-    allowed_origins: Words = Field(
+    allowed_origins: Origins = Field(
         (), description="Origins of pages that may call from a browser (CORS), separated by spaces"
     )
     trusted_proxies: Words = Field(
@@ -100,7 +129,7 @@ class Settings(BaseSettings):
         description="Signed download URLs are equal within a bucket of this length, and good for two",
     )
     max_wait: Seconds = Field(timedelta(seconds=30), description="Longest long poll")
-    max_body_bytes: int = Field(64_000, ge=1_000, description="Largest request body of the API")
+    max_body_bytes: Bytes = Field(64_000, ge=1_000, description="Largest request body of the API")
     max_page: int = Field(200, ge=1, description="Most images in one page of a list")
     events_ping: Seconds = Field(timedelta(seconds=15), description="Time between the pings of an event stream")
     events_max: Seconds = Field(
@@ -144,7 +173,7 @@ class Settings(BaseSettings):
     owner_requests_per_minute: int = Field(120, ge=1, description="Uploads that one owner may request in a minute")
     owner_open_uploads: int = Field(100, ge=1, description="Uploads of one owner that are open at once")
     owner_images: int = Field(10_000, ge=1, description="Images that one owner may have")
-    owner_bytes: int = Field(20_000_000_000, ge=1, description="Bytes that the files of one owner may have, as sent")
+    owner_bytes: Bytes = Field(20_000_000_000, ge=1, description="Bytes that the files of one owner may have, as sent")
     address_calls_per_minute: int = Field(
         600, ge=1, description="Calls of the API from one address, without an API key, in a minute"
     )
@@ -156,16 +185,16 @@ class Settings(BaseSettings):
 
     # Connections
     header_timeout: Seconds = Field(timedelta(seconds=10), description="Time for a request's headers to come")
-    max_header_bytes: int = Field(32_768, ge=4096, description="Largest request head")
+    max_header_bytes: Bytes = Field(32_768, ge=4096, description="Largest request head")
     body_timeout: Seconds = Field(timedelta(hours=1), description="Time for a whole upload to come")
     body_grace: Seconds = Field(timedelta(seconds=15), description="Time before the least rate holds")
-    min_bytes_per_second: int = Field(
+    min_bytes_per_second: Bytes = Field(
         1024, ge=1, description="Least rate of uploads and downloads, on average after the grace"
     )
     max_connections: int = Field(2000, ge=10, description="Connections at once")
 
     # Storage
-    min_free_bytes: int = Field(500_000_000, ge=0, description="Free space under which no upload is taken")
+    min_free_bytes: Bytes = Field(500_000_000, ge=0, description="Free space under which no upload is taken")
     io_threads: int = Field(8, ge=1, description="Threads that wait for the disk")
 
     # Work
@@ -176,8 +205,8 @@ class Settings(BaseSettings):
     )
     render_timeout: Seconds = Field(timedelta(seconds=60), description="Time for one image in the sandbox")
     render_cpu: Seconds = Field(timedelta(seconds=60), description="CPU time for one image in the sandbox")
-    render_memory_bytes: int = Field(1 << 30, ge=1 << 27, description="Memory for one image in the sandbox")
-    max_rendition_bytes: int = Field(64 << 20, ge=1 << 20, description="Largest rendition")
+    render_memory_bytes: Bytes = Field(1 << 30, ge=1 << 27, description="Memory for one image in the sandbox")
+    max_rendition_bytes: Bytes = Field(64 << 20, ge=1 << 20, description="Largest rendition")
     process_timeout: Seconds = Field(
         timedelta(minutes=5), description="Time for one image from taking it to its end; also its lease"
     )

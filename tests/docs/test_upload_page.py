@@ -13,14 +13,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
-import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from safelight.http.wire import UploadRequestIn
+from safelight.testing.debian import installed
 from safelight.testing.server import Server
 
-CHROMIUM = shutil.which("chromium")
 JWT_SECRET = "a secret of the page, which is long enough"
 CHOOSING = """<script type="module">
 const file = new File([await (await fetch("me.jpg")).blob()], "me.jpg", { type: "image/jpeg" });
@@ -69,7 +68,7 @@ def seen_by_chromium(address: str, profile: Path) -> str:
     """Return the page as Chromium has it when nothing moves any more."""
     flags = ("--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking")
     more = ("--disable-component-update", "--virtual-time-budget=30000", f"--user-data-dir={profile}", "--dump-dom")
-    command = [str(CHROMIUM), *flags, *more, address]
+    command = [installed("chromium", "chromium"), *flags, *more, address]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout  # noqa: S603 - our own page
 
 
@@ -81,7 +80,6 @@ def to_call(server: Server) -> str:
     return page.replace("http://127.0.0.1:8080", server.url).replace("eyJ...", token) + CHOOSING
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_browser_uploads_from_an_origin_that_is_allowed_and_from_no_other(
     start_server: Callable[..., Server], photo: Path, tmp_path: Path
 ) -> None:

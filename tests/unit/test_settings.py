@@ -138,3 +138,28 @@ def test_a_name_that_is_no_setting_is_found_with_the_nearest() -> None:
 def test_every_heading_stands_over_a_setting() -> None:
     assert GROUPS.keys() <= Settings.model_fields.keys()
     assert next(iter(GROUPS)) == next(iter(Settings.model_fields))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.example/", "a.example", "https://a.example,https://b.example", "https://A.example", "*", "null"],
+)
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match="is no origin"):
+        Settings(allowed_origins=origin)  # type: ignore[arg-type]  # words, as the environment gives them
+
+
+def test_origins_that_browsers_send_are_taken() -> None:
+    said = "https://a.example http://127.0.0.1:8003 http://[::1]:80"
+
+    assert Settings(allowed_origins=said).allowed_origins == tuple(said.split())  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(("said", "bytes_"), [("20MB", 20_000_000), ("1 GiB", 1 << 30), ("5000", 5000)])
+def test_sizes_can_be_said_as_kinds_say_them(said: str, bytes_: int) -> None:
+    assert Settings(owner_bytes=said).owner_bytes == bytes_  # type: ignore[arg-type]  # text, as the environment gives it
+
+
+def test_a_size_that_is_none_is_refused_with_what_would_be_one() -> None:
+    with pytest.raises(ValidationError, match="'20 mb' is no quantity"):
+        Settings(owner_bytes="20 mb")  # type: ignore[arg-type]  # text, as the environment gives it

@@ -14,7 +14,7 @@ from litestar import Litestar
 from safelight.adapters.records.migrate import migrate
 from safelight.apps.api import api_app
 from safelight.apps.api_keys import first_key
-from safelight.apps.kinds import load_kinds
+from safelight.apps.kinds import kinds_for, remember_kinds
 from safelight.apps.lock import data_lock
 from safelight.apps.process import prepare_process
 from safelight.apps.uploads import uploads_app
@@ -51,15 +51,16 @@ class Started:
 async def run_all_in_one(settings: Settings, *, started: Callable[[Started], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `started` as soon as it listens.
 
-    Raises DataInUse, KindInvalid, KeyInvalid, WebhookInvalid, StorageFailed, RenderingFailed, and OSError where the
-    port is taken.
+    Raises DataInUse, KindsForgotten, KindInvalid, KeyInvalid, WebhookInvalid, StorageFailed, RenderingFailed, and
+    OSError where the port is taken.
     """
-    kinds = load_kinds(settings.kinds)
+    kinds = kinds_for(settings.data, settings.kinds)
     prepare_process()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(data_lock(settings.data))
         migrate(settings.data / DATABASE_FILE)
+        remember_kinds(settings.data, settings.kinds)
         listener = stack.enter_context(_listening(settings.host, settings.port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(embedded(settings, kinds, addresses))

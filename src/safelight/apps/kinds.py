@@ -15,6 +15,40 @@ EXAMPLES = Kinds(
 """What is served without a kinds file."""
 
 
+REMEMBERED = "kinds-file"
+"""File of the data folder that holds the path of the kinds file that it was last served with."""
+
+
+class KindsForgotten(Exception):
+    """No kinds file is named, and the data folder was served with one: its images are not of the example kinds."""
+
+    def __init__(self, folder: Path, remembered: Path) -> None:
+        super().__init__(
+            f"{folder} was last served with the kinds of {remembered}. Say --kinds {remembered} (or SAFELIGHT_KINDS). "
+            f"To serve the example kinds from now on, remove {folder / REMEMBERED}"
+        )
+
+
+def kinds_for(folder: Path, path: Path | None) -> Kinds:
+    """Return the kinds of the file to serve a data folder with. Raises KindsForgotten, KindInvalid."""
+    remembered = remembered_kinds(folder)
+    if path is None and remembered is not None:
+        raise KindsForgotten(folder, remembered)
+    return load_kinds(path)
+
+
+def remembered_kinds(folder: Path) -> Path | None:
+    """Return the kinds file that the data folder was last served with, or None."""
+    noted = folder / REMEMBERED
+    return Path(noted.read_text()) if noted.is_file() else None
+
+
+def remember_kinds(folder: Path, path: Path | None) -> None:
+    """Note which kinds file the data folder is served with, so that the next start cannot forget it."""
+    if path is not None:
+        (folder / REMEMBERED).write_text(str(path.absolute()))
+
+
 def load_kinds(path: Path | None) -> Kinds:
     """Return the kinds that the file declares, or the examples. Raises KindInvalid, which names file and line."""
     if path is None:

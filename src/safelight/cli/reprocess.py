@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from safelight.apps.data_folder import database_in, see_that_it_is_ours
-from safelight.apps.kinds import load_kinds
+from safelight.apps.kinds import kinds_for
 from safelight.apps.logs import configure_logs
 from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_reprocessing, reprocess_images, retry_images
 from safelight.apps.wiring import Addresses, World, embedded
@@ -68,7 +68,7 @@ def reprocess(
     with errors_told(using):
         database_in(using.data)
         see_that_it_is_ours(using.data)
-        every_kind = load_kinds(using.kinds)
+        every_kind = kinds_for(using.data, using.kinds)
         tally = asyncio.run(_run(using, every_kind, every_kind[kind], wanted[0], dry_run=dry_run))
     if tally.images[Fate.FAILED]:
         raise typer.Exit(FAILED)

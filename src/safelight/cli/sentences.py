@@ -12,6 +12,7 @@ from safelight.apps.api_keys import KeyInvalid
 from safelight.apps.backup import ArchiveNameInvalid
 from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
+from safelight.apps.kinds import KindsForgotten
 from safelight.apps.lock import DataInUse
 from safelight.apps.signing_keys import SigningKeyRefused
 from safelight.apps.webhooks import WebhookInvalid
@@ -25,6 +26,7 @@ REFUSALS = (
     DataNotReady,
     KeyInvalid,
     KeyringInvalid,
+    KindsForgotten,
     SafelightError,
     SigningKeyRefused,
     WebhookInvalid,

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
-from safelight.settings import GROUPS, Leeway, Seconds, Settings, Url, Words, names
+from safelight.settings import GROUPS, Bytes, Leeway, Origins, Seconds, Settings, Url, Words, names
 
 TYPES = (
     (Path, "path"),
@@ -19,6 +19,9 @@ TYPES = (
     (Seconds, "seconds"),
     (Leeway, "seconds"),
     (Words, "words"),
+    (Origins, "words"),
+    (Bytes, "bytes"),
+    (int, "number"),
     (SecretStr, "secret"),
     (str, "text"),
 )
@@ -54,19 +57,15 @@ def groups(settings: type[Settings] = Settings) -> Iterator[tuple[str, list[Row]
             if rows:
                 yield heading, rows
             heading, rows = GROUPS[name], []
-        rows.append(
-            Row(names(settings)[name], _type(name, annotations[name]), _default(field), field.description or "")
-        )
+        rows.append(Row(names(settings)[name], _type(annotations[name]), _default(field), field.description or ""))
     yield heading, rows
 
 
-def _type(name: str, annotation: Any) -> str:
+def _type(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(get_args(annotation))
     if annotation is bool:
         return "true or false"
-    if annotation is int:
-        return "bytes" if "bytes" in name else "number"
     kinds = (annotation, *get_args(annotation))  # of an optional one, what it is when it is there
     return next(word for kind, word in TYPES if any(one is kind for one in kinds))
 

@@ -52,7 +52,7 @@ class NotAllowed(Refused):
     """`action` says in words what was not allowed."""
 
     code = "not_allowed"
-    text = "You may not {action}. Ask with an API key of the right scope, or give the kind a rule that allows it."
+    text = "You may not {action}. An API key needs the right scope; a user needs a rule of the kind that allows it."
     action: str
 
 

@@ -176,7 +176,7 @@ async def page(
     summary="Delete an image, or cancel an upload",
     response_description="Nobody sees it any more",
     opt={WHO: (By.MANAGE_KEY, By.OWNER, By.WRITE_TOKEN), ACTION: Action.DELETED},
-    responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone, WrongState),
+    responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone),
 )
 async def remove(image_id: PathId, request: ApiRequest, parts: ApiParts) -> None:
     """Hide the image at once and purge its bytes in the background.

@@ -16,7 +16,8 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 NO_SERVICES = "#!/bin/sh\nexit 101\n"
 """Tells Debian's packages not to start their services when they are installed."""
 
-INSTALL_WITHIN_S = 240
+INSTALL_WITHIN_S = 600
+"""A browser is a hundred megabytes."""
 
 
 class NotInstalled(Exception):

@@ -3,7 +3,7 @@
 from safelight.deeds.block import see_unblocked_for
 from safelight.deeds.occasion import Occasion
 from safelight.deeds.remove import remove_image
-from safelight.domain.errors import ImageGone, WrongState
+from safelight.domain.errors import ImageGone, NotAllowed, WrongState
 from safelight.domain.events import Origin
 from safelight.domain.image import FINAL, Image, State
 from safelight.ports.clock import Clock, Ids
@@ -24,12 +24,12 @@ async def delete_image(
 ) -> None:
     """Move the image to `deleted` from whatever state it is in, and queue the purge. `told` as in `finalize_image`.
 
-    Raises ImageGone where it was deleted before, and WrongState where it is final and `spares_final` says that the
+    Raises ImageGone where it was deleted before, and NotAllowed where it is final and `spares_final` says that the
     caller may only cancel. Raises OwnerBlocked where neither the application nor we ourselves ask.
     """
     while image.state is not State.DELETED:
         if spares_final and image.state in FINAL:
-            raise WrongState(image_id=image.id, state=image.state)
+            raise NotAllowed(action="delete an image that is final, but only cancel an upload")
         try:
             async with records.transaction() as tx:
                 await remove_image(image, Occasion(origin, clock.now(), ids, told), tx)

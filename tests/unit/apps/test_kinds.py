@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from safelight.apps.kinds import load_kinds
+from safelight.apps.kinds import EXAMPLES, KindsForgotten, kinds_for, load_kinds, remember_kinds
 from safelight.domain.errors import KindInvalid
 
 HEAD = "from safelight import Kind, fit\n\n"
@@ -43,3 +43,20 @@ def test_two_kinds_of_one_name_are_told_with_the_file(tmp_path: Path) -> None:
 def test_a_folder_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(KindInvalid, match="is a folder"):
         load_kinds(tmp_path)
+
+
+def test_a_folder_that_was_served_with_a_kinds_file_is_not_served_with_the_examples(tmp_path: Path) -> None:
+    kinds = tmp_path / "images.py"
+    kinds.write_text(f"{HEAD}avatar = Kind('avatar', variants={{'s': fit(9)}})")
+    remember_kinds(tmp_path, kinds)
+
+    with pytest.raises(KindsForgotten, match=f"--kinds {kinds}"):
+        kinds_for(tmp_path, None)
+
+    assert list(kinds_for(tmp_path, kinds)) == ["avatar"]
+
+
+def test_a_folder_that_never_was_is(tmp_path: Path) -> None:
+    remember_kinds(tmp_path, None)
+
+    assert kinds_for(tmp_path, None) is EXAMPLES

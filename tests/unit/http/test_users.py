@@ -84,7 +84,7 @@ async def test_the_owner_reaches_its_image(call: httpx.AsyncClient, stage: Any, 
 async def test_the_owner_may_cancel_until_it_is_final(call: httpx.AsyncClient, stage: Any, state: State):
     image = await an_image(stage, state, kind="diary", owner="mary")
 
-    assert await ask(call, image.id, "DELETE ", headers=by_user("mary")) == (409, "wrong_state")
+    assert await ask(call, image.id, "DELETE ", headers=by_user("mary")) == (403, "not_allowed")
     assert (await stage.stored(image.id)).state is state
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from safelight.domain.errors import ImageGone, OwnerBlocked, WrongState
+from safelight.domain.errors import ImageGone, NotAllowed, OwnerBlocked
 from safelight.domain.events import Action, Origin, WebhookEvent
 from safelight.domain.image import FINAL, Image, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
@@ -83,7 +83,7 @@ async def test_whoever_may_only_cancel_can_do_so_until_the_image_is_final(stage:
 async def test_whoever_may_only_cancel_cannot_delete_what_is_final(stage: Any, state: State):
     image = await stage.image_in(state)
 
-    with pytest.raises(WrongState):
+    with pytest.raises(NotAllowed):
         await delete(stage, image, spares_final=True)
 
     assert await stage.stored(image.id) == image
@@ -94,7 +94,7 @@ async def test_nor_what_became_final_at_this_very_moment(stage: Any):
     async with stage.records.transaction() as tx:
         ready = await tx.move(known.id, was=State.PROCESSING, now=State.READY)
 
-    with pytest.raises(WrongState, match="ready"):
+    with pytest.raises(NotAllowed, match="final"):
         await delete(stage, known, spares_final=True)
 
     assert await stage.stored(known.id) == ready

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwa import JWSAlgModel
@@ -27,8 +28,25 @@ MAX_SUBJECT_CHARS = 200
 UNPRINTABLE = frozenset({"Cc", "Cs"})
 """Categories of Unicode: control characters, and halves of characters that no database keeps."""
 
+REGISTERED = frozenset({"aud", "exp", "iat", "iss", "nbf", "sub"})
+"""Claims that are looked at; the names of others are the token's own."""
+
+log = structlog.get_logger(__name__)
+
 MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
 """What parsing and verifying raise at what a stranger may send."""
+
+
+class _Refused(ValueError):
+    """A token that is well made and names nobody here. Its text says why, and holds nothing of the token."""
+
+
+def _reason(error: Exception) -> str:
+    """Return why a token was refused: of what the library raises, the sort alone, and which claim it is about."""
+    if isinstance(error, _Refused):
+        return str(error)
+    claim = getattr(error, "claim", None)
+    return f"{type(error).__name__} {claim}" if claim in REGISTERED else type(error).__name__
 
 
 class Keys(Protocol):
@@ -71,32 +89,42 @@ class JwtIdentities:
         self._algorithms = _Pinned(algorithms=expected.algorithms, strict_check_header=False)
 
     async def user(self, token: str) -> Who:
-        """Return the user that a JWT names, its subject. Raises NotAuthenticated, and Busy where it cannot tell."""
-        if len(token) > MAX_TOKEN_CHARS or not token.isascii():
-            raise NotAuthenticated
+        """Return the user that a JWT names, its subject. Raises NotAuthenticated, and Busy where it cannot tell.
+
+        Why a token names nobody is for the log: whoever sent it learns nothing.
+        """
         try:
-            signed = jws.extract_compact(token.encode(), registry=self._algorithms)
-            kid, algorithm = self._named_by(signed.headers())
-            key = await self._keys.find(kid, algorithm)
-            if key is None or not jws.validate_compact(signed, key, registry=self._algorithms):
-                raise NotAuthenticated
-            claims = msgspec.json.decode(signed.payload, type=dict[str, Any])
-            self._registry().validate(claims)
-        except MALFORMED:
+            return await self._user(token)
+        except MALFORMED as error:
+            log.info("jwt_refused", reason=_reason(error))
             raise NotAuthenticated from None
+
+    async def _user(self, token: str) -> Who:
+        """Return the user. Raises one of MALFORMED, and Busy."""
+        if len(token) > MAX_TOKEN_CHARS or not token.isascii():
+            raise _Refused("too long, or not ASCII")
+        signed = jws.extract_compact(token.encode(), registry=self._algorithms)
+        kid, algorithm = self._named_by(signed.headers())
+        key = await self._keys.find(kid, algorithm)
+        if key is None:
+            raise _Refused("no key fits its key id and algorithm")
+        if not jws.validate_compact(signed, key, registry=self._algorithms):
+            raise _Refused("the signature is wrong")
+        claims = msgspec.json.decode(signed.payload, type=dict[str, Any])
+        self._registry().validate(claims)
         return Who(Role.USER, id=_subject(claims), claims=MappingProxyType(claims))
 
     def _named_by(self, header: object) -> tuple[str | None, JWSAlgModel]:
-        """Return which key and algorithm a header names. Raises NotAuthenticated, JoseError.
+        """Return which key and algorithm a header names. Raises one of MALFORMED.
 
         Extensions that must be understood (`crit`) are not: a JWT needs none, and may not use the one that there is
         (`b64`; RFC 7797, 7).
         """
         if not isinstance(header, dict) or "crit" in header:
-            raise NotAuthenticated
+            raise _Refused("its header asks for extensions")
         kid = header.get("kid")
         if not isinstance(kid, str | None):
-            raise NotAuthenticated
+            raise _Refused("its key id is no text")
         return kid, self._algorithms.get_alg(header["alg"])
 
     def _registry(self) -> JWTClaimsRegistry:
@@ -131,5 +159,5 @@ def _subject(claims: dict[str, Any]) -> str:
         and not any(unicodedata.category(character) in UNPRINTABLE for character in subject)
     )
     if not well_formed:
-        raise NotAuthenticated
+        raise _Refused("its subject is no text that can name a user")
     return str(subject)

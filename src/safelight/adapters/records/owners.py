@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Update, and_, case, delete, func, or_, select, update
 
-from safelight.adapters.records.rows import owner_from
+from safelight.adapters.records.rows import NOTHING_OF_ITS_FILE, owner_from
 from safelight.adapters.records.statements import Statements
 from safelight.adapters.records.tables import IS_OVER, image, in_state, owner
 from safelight.domain.errors import OwnerBlocked
@@ -59,9 +59,9 @@ class SqlOwners:
         return owner_from((await self._run.execute(_change(owner_id).values(values).returning(owner))).one())
 
     async def forget(self, owner_id: str, image_ids: Collection[ImageId]) -> int:
-        """Take the owner's name off images that are over, and forget an owner of whom nothing else is left."""
-        gone = update(image).where(image.c.owner == owner_id, image.c.id.in_(image_ids), IS_OVER).values(NOT_NAMED)
-        renamed = (await self._run.execute(gone)).rowcount
+        """Take the owner's name, and what the files were, off images that are over; forget an owner without others."""
+        gone = update(image).where(image.c.owner == owner_id, image.c.id.in_(image_ids), IS_OVER)
+        renamed = (await self._run.execute(gone.values(NOT_NAMED | NOTHING_OF_ITS_FILE))).rowcount
         unused = (owner.c.id == owner_id, owner.c.blocked_at.is_(None), owner.c.images == 0)
         await self._run.execute(delete(owner).where(*unused))
         return renamed

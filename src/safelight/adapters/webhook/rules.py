@@ -60,11 +60,15 @@ class KindRules:
         return False
 
     async def _decided(self, rule: Rule) -> bool:
+        """Return what the rule says. Raises TypeError where that is neither True nor False."""
         async with asyncio.timeout(self._timeout.total_seconds()):
             returns_at_once = inspect.iscoroutinefunction(rule)
             loop = asyncio.get_running_loop()
             verdict = rule() if returns_at_once else await loop.run_in_executor(self._threads, rule)
-            return bool(await verdict if inspect.isawaitable(verdict) else verdict)
+            decided = await verdict if inspect.isawaitable(verdict) else verdict
+        if not isinstance(decided, bool):
+            raise TypeError(type(decided).__name__)
+        return decided
 
 
 def _place(error: Exception) -> str:

@@ -25,7 +25,7 @@ from safelight.apps.doctor import (
     webhook,
 )
 from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
-from safelight.apps.kinds import load_kinds
+from safelight.apps.kinds import load_kinds, remembered_kinds
 from safelight.apps.lock import is_locked
 from safelight.apps.wiring import DATABASE_FILE
 from safelight.domain.errors import KindInvalid
@@ -114,6 +114,6 @@ async def _run(check: Check, visit: Visit, *reading: AsyncConnection | SqlRecord
 
 def _kinds(settings: Settings) -> Kinds | KindInvalid:
     try:
-        return load_kinds(settings.kinds)
+        return load_kinds(settings.kinds or remembered_kinds(settings.data))
     except KindInvalid as error:
         return error

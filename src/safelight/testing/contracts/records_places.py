@@ -161,6 +161,7 @@ class RecordsPlacesContract:
         gone = await stored(records, over.id)
         assert forgotten == 1
         assert (gone.owner, gone.attached_to, gone.attached_at) == (None, None, None)
+        assert (gone.filename, gone.verified, gone.look) == ("", None, None)
         assert [await stored(records, one.id) for one in (other, ready, foreign)] == [other, ready, foreign]
 
     async def test_an_owner_without_images_is_forgotten_and_one_with_images_is_not(self, records: Records) -> None:

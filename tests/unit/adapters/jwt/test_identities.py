@@ -13,6 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from structlog.testing import capture_logs
 
 from safelight.adapters.jwt.identities import Expected, JwtIdentities, Keys, SecretKey
 from safelight.domain.errors import NotAuthenticated
@@ -275,3 +276,20 @@ async def test_a_token_too_long_is_not_even_read() -> None:
 
     with pytest.raises(NotAuthenticated):
         await identities().user(long)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        ({"exp": NOW.timestamp() - 3600}, "ExpiredTokenError exp"),
+        ({"aud": "somebody else"}, "InvalidClaimError aud"),
+        ({"sub": "a\nb"}, "its subject"),
+    ],
+)
+async def test_why_a_token_is_refused_is_for_the_log_alone(spoilt: dict[str, Any], reason: str) -> None:
+    with capture_logs() as logged, pytest.raises(NotAuthenticated) as refused:
+        await identities().user(token(spoilt))
+
+    assert reason in logged[0]["reason"]
+    assert "somebody else" not in str(logged)
+    assert str(refused.value) == str(NotAuthenticated())

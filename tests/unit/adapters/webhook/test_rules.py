@@ -273,3 +273,11 @@ async def test_no_verdict_is_kept(threads: ThreadPoolExecutor, receiver: Any) ->
             verdicts.append(await policy.may_upload(declared, MARY, OWN))
 
     assert verdicts == [True, False, True]
+
+
+@pytest.mark.parametrize("said", ["yes", 1, httpx.Response(403), None], ids=["text", "number", "answer", "nothing"])
+async def test_a_rule_that_says_neither_yes_nor_no_refuses_and_is_logged(policy: Policy, said: object) -> None:
+    with capture_logs() as logged:
+        assert not await policy.may_upload(kind(may_upload=lambda *_: said), MARY, OWN)
+
+    assert logged[0]["event"] == "rule_gave_no_answer"
