@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,10 @@ import structlog
 
 from safelight.testing.server import Server
 from safelight_client import Client
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is where a shell starts the tests in the background, and what they start would take no Ctrl-C, either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PHOTO = Path(__file__).parents[1] / "src/safelight/cli/dandelions.jpg"
 

@@ -111,7 +111,10 @@ def test_a_reader_may_follow_what_comes(server: Server, call_as_application: Any
             requested = api.request(file)
         then = json.loads(reader.stdout.readline())
         reader.send_signal(signal.SIGINT)
-        status = reader.wait(30)
+        try:
+            status = reader.wait(30)
+        finally:
+            reader.kill()
 
     assert first["action"] == "key.created"
     assert (then["action"], then["image_id"]) == ("image.requested", requested["id"])
