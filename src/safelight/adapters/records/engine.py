@@ -55,18 +55,18 @@ class SqliteDatabase:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads. Raises StorageFailed."""
         async with self._reading:
-            with self._timed("read"), storage_failures():
-                async with _connected(self._readers) as connection:
+            with timed("read", self._observe), storage_failures():
+                async with connected(self._readers) as connection:
                     yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Give the connection that writes; what the block does not commit is rolled back. Raises StorageFailed."""
-        with self._timed("wait"):
+        with timed("wait", self._observe):
             await self._writing.acquire()
         try:
-            with self._timed("write"), storage_failures():
-                async with _connected(self._writer) as connection:
+            with timed("write", self._observe), storage_failures():
+                async with connected(self._writer) as connection:
                     yield connection
         finally:
             self._writing.release()
@@ -76,13 +76,15 @@ class SqliteDatabase:
         await to_its_end(self._readers.dispose())
         await to_its_end(self._writer.dispose())
 
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._observe(what, time.perf_counter() - began)
+
+@contextmanager
+def timed(what: str, observe: Observe) -> Iterator[None]:
+    """Let `observe` hear how many seconds the block took, however it ends."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        observe(what, time.perf_counter() - began)
 
 
 @contextmanager
@@ -117,8 +119,8 @@ async def to_its_end(work: Awaitable[Result]) -> Result:
 
 
 @asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Give a connection of the pool, which always has one: whoever asks has waited for a turn before."""
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Give a connection of the pool, which comes and goes whole however often the caller is cancelled."""
     connection = engine.connect()
     try:
         await to_its_end(connection.start())

@@ -1,6 +1,5 @@
 """Postgres: many writers at once. What they must not do at the same time, they lock."""
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -8,7 +7,7 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from safelight.adapters.records.engine import Observe, ignore, storage_failures, to_its_end
+from safelight.adapters.records.engine import Observe, connected, ignore, storage_failures, timed, to_its_end
 from safelight.adapters.records.migrate import config_for, see_that_it_is_known
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.store import SqlRecords
@@ -36,28 +35,20 @@ class PostgresDatabase:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads. Raises StorageFailed."""
-        with self._timed("read"), postgres_failures():
-            async with _connected(self._engine) as connection:
+        with timed("read", self._observe), postgres_failures():
+            async with connected(self._engine) as connection:
                 yield await connection.execution_options(**READ)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that writes; what the block does not commit is rolled back. Raises StorageFailed."""
-        with self._timed("write"), postgres_failures():
-            async with _connected(self._engine) as connection:
+        with timed("write", self._observe), postgres_failures():
+            async with connected(self._engine) as connection:
                 yield connection
 
     async def close(self) -> None:
         """Close every connection."""
         await to_its_end(self._engine.dispose())
-
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._observe(what, time.perf_counter() - began)
 
 
 @contextmanager
@@ -94,17 +85,6 @@ async def open_postgres_records(url: str, jobs: Jobs, *, observe: Observe = igno
         yield SqlRecords(database, outbox=lambda _connection: AfterCommit(jobs))
     finally:
         await database.close()
-
-
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    connection = engine.connect()
-    try:
-        await to_its_end(connection.start())
-        yield connection
-    finally:
-        if connection.sync_connection is not None:
-            await to_its_end(connection.close())
 
 
 def _engine(url: str) -> AsyncEngine:
