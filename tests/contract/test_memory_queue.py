@@ -2,7 +2,7 @@
 
 import pytest
 
-from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.queue.memory import MemoryQueue
 from safelight.testing.contracts.jobs import JobsContract
 from safelight.testing.fakes import FrozenClock
 

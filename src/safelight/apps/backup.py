@@ -25,7 +25,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from safelight import __version__
-from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records import backup as database
 from safelight.adapters.records.check import faults
 from safelight.adapters.records.migrate import present_revision

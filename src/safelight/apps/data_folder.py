@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.migrate import migrate, pending_migrations
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.system import SystemClock

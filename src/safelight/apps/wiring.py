@@ -10,11 +10,11 @@ from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringFile
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.rates import MemoryRates
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.seal import KeyringSeal
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.domain.kind import Kinds
 from safelight.domain.tokens import Tokens

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.data_folder import records_in
 from safelight.apps.owners import limits_of

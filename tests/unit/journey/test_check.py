@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.domain.errors import ImageNotFound
 from safelight.domain.image import FINAL, Image, ImageId, State
 from safelight.journey.check import Standing, check_image, follow_image

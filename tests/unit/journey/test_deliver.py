@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.domain import keys
 from safelight.domain.errors import ImageGone, ImageNotReady, SafelightError, UnknownVariant
 from safelight.domain.formats import OutputFormat

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.queue import MemoryQueue
+from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.store import SqlRecords

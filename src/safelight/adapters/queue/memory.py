@@ -1,16 +1,12 @@
 """The queue of jobs: PgQueuer, in the memory of the one process.
 
-Jobs stand in lanes, so that webhooks and purges never wait behind many renderings; within a lane, new images come
-before old ones that are rendered again. Nothing here outlives the process, and a job that its handler did not finish is
+Nothing here outlives the process, and a job that its handler did not finish is
 dropped: reconcile finds from the records what is lost. A job that is queued for now while the same job runs is left
 out, since it would do what the running one does; should it come too late for that, reconcile finds it as well.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 import structlog
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
@@ -19,40 +15,12 @@ from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.adapters.queue.lanes import LANES, PLACES, job_named, name_of
+from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import Handler
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One line of jobs. `concurrency`: how many of it run at once; None where the caller of `run` says so."""
-
-    name: str
-    concurrency: int | None
-
-
-RENDERING = Lane("rendering", None)
-PURGING = Lane("purging", 4)
-WEBHOOKS = Lane("webhooks", 16)
-LANES = (RENDERING, PURGING, WEBHOOKS)
-
-PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
-    {
-        RenderVariant: (RENDERING, 2),  # a reader waits
-        ProcessImage: (RENDERING, 1),
-        ReprocessImage: (RENDERING, 0),
-        PurgeImage: (PURGING, 0),
-        ClearSide: (PURGING, 0),
-        SendWebhook: (WEBHOOKS, 0),
-    }
-)
-"""Where each kind of job stands: its lane, and its priority there; higher ones run first."""
-
-KINDS: Mapping[str, Callable[..., Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
-"""Makes a job again from its name and what it is about."""
 
 CANCEL_TIMEOUT_S = 0.5
 """How long a cancelled handler may take to tidy up before the queue stops without it."""
@@ -71,7 +39,7 @@ class MemoryQueue:
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
         lane, priority = PLACES[type(job)]
-        name = _name(job)
+        name = name_of(job)
         await self._queries.enqueue(
             lane.name,
             name.encode(),
@@ -165,11 +133,11 @@ class _Work:
         if self._stopped or task is None:
             return
         self._under_way.add(task)
-        job = _job(queued)
+        job = job_named((queued.payload or b"").decode())
         try:
             await self._handler(job)
         except Exception:
-            log.exception("job_failed", job=_name(job))
+            log.exception("job_failed", job=name_of(job))
         finally:
             self._under_way.discard(task)
 
@@ -178,12 +146,3 @@ class _Work:
         self._stopped = True
         for task in self._under_way:
             task.cancel()
-
-
-def _name(job: Job) -> str:
-    return " ".join((type(job).__name__, *astuple(job)))
-
-
-def _job(queued: QueuedJob) -> Job:
-    kind, *about = (queued.payload or b"").decode().split(" ")
-    return KINDS[kind](*about)

@@ -13,8 +13,8 @@ from pgqueuer.adapters.inmemory import InMemoryDriver
 from pgqueuer.models import QueueManagerId
 from structlog.testing import capture_logs
 
-from safelight.adapters import queue
-from safelight.adapters.queue import PLACES, MemoryQueue, QuietQueries
+from safelight.adapters.queue import memory
+from safelight.adapters.queue.memory import MemoryQueue, QuietQueries
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import Job, ProcessImage
 from safelight.testing.fakes import FrozenClock
@@ -89,7 +89,7 @@ async def test_without_forgetting_memory_would_grow(jobs: MemoryQueue, monkeypat
 
 
 async def test_a_failed_job_is_one_event_in_the_log(jobs: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "log", structlog.get_logger())
+    monkeypatch.setattr(memory, "log", structlog.get_logger())
     failed, ended = ProcessImage(image(1)), asyncio.Event()
 
     async def handler(job: Job) -> None:
@@ -175,7 +175,3 @@ async def test_the_manager_is_woken_once_until_it_has_looked_again() -> None:
         await queries.enqueue("rendering", b"")
 
     assert len(told) == 1
-
-
-def test_every_kind_of_job_has_its_place() -> None:
-    assert set(PLACES) == set(Job.__args__)

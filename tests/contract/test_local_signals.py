@@ -2,7 +2,7 @@
 
 import pytest
 
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.testing.contracts.signals import SignalsContract
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from safelight.adapters.signals import LocalSignals
+from safelight.adapters.signals.local import LocalSignals
 from safelight.domain.errors import Busy
 from safelight.domain.image import ImageId
 

@@ -1,0 +1,1 @@
+"""How waiters hear of changes."""
