@@ -11,11 +11,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
-from safelight.settings import GROUPS, Bytes, Leeway, Origins, Seconds, Settings, Url, Words, names
+from safelight.settings import GROUPS, Settings, names
+from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Seconds, StorageUrl, Url, Words
 
 TYPES = (
     (Path, "path"),
     (Url, "URL"),
+    (DatabaseUrl, "secret URL"),
+    (StorageUrl, "URL"),
     (Seconds, "seconds"),
     (Leeway, "seconds"),
     (Words, "words"),

@@ -5,16 +5,15 @@ are in seconds, sizes in bytes, or as "20MB".
 """
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from safelight.adapters.jwt.agreement import (
     algorithms_with_keys,
@@ -23,8 +22,7 @@ from safelight.adapters.jwt.agreement import (
     check_secret,
 )
 from safelight.adapters.webhook.secret import secret_bytes
-from safelight.domain.errors import KindInvalid
-from safelight.domain.kind import BYTE_UNITS, parse_quantity
+from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Seconds, StorageUrl, Url, Words, processors
 
 PREFIX = "SAFELIGHT_"
 ENV_FILE = ".env"
@@ -36,61 +34,6 @@ A_NEW_SECRET = "echo whsec_$(head -c 32 /dev/urandom | base64)"  # noqa: S105 - 
 """Prints a secret that can be used."""
 
 
-def _no_slash(url: str) -> str:
-    return url.rstrip("/")
-
-
-ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
-"""What browsers send as `Origin` (RFC 6454, 6.2)."""
-
-Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
-
-
-def _seconds(value: object) -> object:
-    """Take a number of seconds as text, as an environment gives it."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value  # pydantic's other forms, such as PT15M
-
-
-def _processors() -> int:
-    return os.cpu_count() or 1
-
-
-def _bytes(value: object) -> object:
-    """Take "20MB" and the like, as kinds do, besides a number."""
-    if not isinstance(value, str) or value.strip().isdigit():
-        return value
-    try:
-        return parse_quantity(value, BYTE_UNITS)
-    except KindInvalid as error:
-        raise ValueError(error.reason) from None
-
-
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    """See that browsers can send them: they compare letter by letter. Raises ValueError."""
-    for origin in origins:
-        if not ORIGIN.fullmatch(origin):
-            raise ValueError(
-                f"{origin!r} is no origin: https://host or https://host:port, in lower case, without a slash at the "
-                "end; several have spaces between them"
-            )
-    return origins
-
-
-def _words(value: object) -> object:
-    """Take words separated by spaces, as an environment gives them."""
-    return value.split() if isinstance(value, str) else value
-
-
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
-Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
-Bytes = Annotated[int, BeforeValidator(_bytes)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_origins)]
-
-
 class Settings(BaseSettings):
     """All settings. Making one raises a ValidationError that lists every bad setting at once."""
 
@@ -98,9 +41,22 @@ class Settings(BaseSettings):
 
     # Where things are
     data: Path = Field(Path("safelight-data"), description="Folder of the embedded database, the objects and the keys")
+    database_url: DatabaseUrl | None = Field(
+        None, description="A Postgres database, postgresql://user:password@host/name; by default SQLite in the folder"
+    )
+    storage_url: StorageUrl | None = Field(
+        None, description="An S3 bucket for the objects, s3://bucket?profile=aws&region=...; by default the folder"
+    )
+    keyring: Path | None = Field(
+        None, description="File with the signing keys, the same on every host; by default one in the folder"
+    )
     kinds: Path | None = Field(None, description="The kinds file; without one, two example kinds are served")
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    worker_port: int = Field(
+        8081, ge=0, le=65535, description="Port on which `safelight worker` tells of its health; 0 takes a free one"
+    )
+    uploads_port: int = Field(8082, ge=0, le=65535, description="Port of `safelight uploads`; 0 takes a free one")
     public_url: Url | None = Field(None, description="Address of the API as clients see it; by default host and port")
     uploads_url: Url | None = Field(
         None, description="Address of the upload service as clients see it; by default the API's"
@@ -199,7 +155,7 @@ class Settings(BaseSettings):
 
     # Work
     slots: int = Field(
-        default_factory=_processors,
+        default_factory=processors,
         ge=1,
         description="Images rendered at once, each in a child process; by default one for each processor",
     )

@@ -1,0 +1,88 @@
+"""The forms that settings take: how text from an environment becomes a value."""
+
+import os
+import re
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from safelight.domain.errors import KindInvalid
+from safelight.domain.kind import BYTE_UNITS, parse_quantity
+
+
+def _no_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
+"""What browsers send as `Origin` (RFC 6454, 6.2)."""
+
+DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+asyncpg://")
+
+Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
+
+
+def _seconds(value: object) -> object:
+    """Take a number of seconds as text, as an environment gives it."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # pydantic's other forms, such as PT15M
+
+
+def processors() -> int:
+    """Return how many processors there are."""
+    return os.cpu_count() or 1
+
+
+def _bytes(value: object) -> object:
+    """Take "20MB" and the like, as kinds do, besides a number."""
+    if not isinstance(value, str) or value.strip().isdigit():
+        return value
+    try:
+        return parse_quantity(value, BYTE_UNITS)
+    except KindInvalid as error:
+        raise ValueError(error.reason) from None
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """See that browsers can send them: they compare letter by letter. Raises ValueError."""
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin: https://host or https://host:port, in lower case, without a slash at the "
+                "end; several have spaces between them"
+            )
+    return origins
+
+
+def _words(value: object) -> object:
+    """Take words separated by spaces, as an environment gives them."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _postgres(url: SecretStr) -> SecretStr:
+    """See that it is a Postgres URL with a database's name. Raises ValueError, which does not repeat it."""
+    secret = url.get_secret_value()
+    if not secret.startswith(DATABASE_SCHEMES) or not urlsplit(secret).path.strip("/"):
+        raise ValueError("must have the form postgresql://user:password@host:5432/database")
+    return url
+
+
+def _bucket(url: str) -> str:
+    """See that it names a bucket. Raises ValueError."""
+    if not url.startswith("s3://"):
+        raise ValueError("must have the form s3://bucket?profile=aws&region=eu-central-1")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgres)]
+StorageUrl = Annotated[str, AfterValidator(_bucket)]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
+Bytes = Annotated[int, BeforeValidator(_bytes)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_origins)]
