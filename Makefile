@@ -25,9 +25,9 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Safelight needs Python 3.11 or newer; set PYTHON=")'
 	@$(PYTHON) -m venv --without-pip $(VENV)
 
-$(APP): requirements/app.txt pyproject.toml clients/python/pyproject.toml | $(BIN)/python
+$(APP): requirements/app.txt requirements/build.txt pyproject.toml clients/python/pyproject.toml | $(BIN)/python
 	@echo "Installing Safelight into $(VENV) (once; about a minute)"
-	@$(PIP) install --require-hashes -r requirements/app.txt
+	@$(PIP) install --require-hashes -r requirements/app.txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e clients/python -e .
 	@touch $@
 
@@ -61,7 +61,8 @@ docs: $(APP) ## write the pages of the reference anew, which are made from the c
 
 lock: ## resolve the requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade requirements/app.in -o requirements/app.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade -c requirements/app.txt requirements/dev.in -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade -c requirements/app.txt requirements/build.in -o requirements/build.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade -c requirements/app.txt -c requirements/build.txt requirements/dev.in -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
