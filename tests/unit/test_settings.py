@@ -135,6 +135,53 @@ def test_a_name_that_is_no_setting_is_found_with_the_nearest() -> None:
     }
 
 
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of secrets that the environment names."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv("SAFELIGHT_SECRETS", str(folder))
+    return folder
+
+
+def test_a_file_of_its_name_in_the_folder_of_secrets_holds_a_setting(secrets: Path) -> None:
+    (secrets / "SAFELIGHT_JWT_SECRET").write_text("s" * 32 + "\n")
+
+    found = Settings()
+
+    assert found.jwt_secret is not None
+    assert found.jwt_secret.get_secret_value() == "s" * 32
+
+
+def test_a_variable_counts_more_than_a_secret_and_an_option_more_than_both(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secrets / "SAFELIGHT_PORT").write_text("1")
+    (secrets / "SAFELIGHT_HOST").write_text("secret.example")
+    monkeypatch.setenv("SAFELIGHT_PORT", "2")
+
+    assert (Settings().host, Settings().port, Settings(port=3).port) == ("secret.example", 2, 3)
+
+
+def test_secrets_may_be_links_as_those_of_kubernetes_are(secrets: Path) -> None:
+    (secrets / "..1").mkdir()
+    (secrets / "..1" / "SAFELIGHT_HOST").write_text("secret.example")
+    (secrets / "..data").symlink_to("..1")
+    (secrets / "SAFELIGHT_HOST").symlink_to("..data/SAFELIGHT_HOST")
+
+    assert Settings().host == "secret.example"
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_told_with_every_other_mistake(tmp_path: Path) -> None:
+    assert told(secrets=str(tmp_path / "none"), port=-1).keys() == {"secrets", "port"}
+
+
+def test_a_secret_whose_name_is_no_setting_is_found_with_the_nearest(secrets: Path) -> None:
+    (secrets / "SAFELIGHT_JWT_SECRT").write_text("x")
+
+    assert unknown_names() == {"SAFELIGHT_JWT_SECRT": "SAFELIGHT_JWT_SECRET"}
+
+
 def test_every_heading_stands_over_a_setting() -> None:
     assert GROUPS.keys() <= Settings.model_fields.keys()
     assert next(iter(GROUPS)) == next(iter(Settings.model_fields))

@@ -32,6 +32,8 @@ KEY_BYTES = 32
 
 PRIVATE = 0o600
 NOT_THE_OWNER = 0o077
+NOT_THE_READERS = 0o037
+"""For a file that somebody else has given us, such as a mounted secret: root owns it, and our group may read it."""
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """Key ids stand in tokens, between dots."""
 
@@ -76,11 +78,12 @@ def read_keyring(path: Path) -> Keyring:
     """Return what the file holds. Raises KeyringInvalid."""
     try:
         with path.open("rb") as file:
-            mode = S_IMODE(os.fstat(file.fileno()).st_mode)
+            seen = os.fstat(file.fileno())
             content = file.read()
     except OSError as error:
         raise KeyringInvalid(path, f"it cannot be read ({error.strerror})") from None
-    if mode & NOT_THE_OWNER:
+    mode = S_IMODE(seen.st_mode)
+    if mode & (NOT_THE_OWNER if seen.st_uid == os.geteuid() else NOT_THE_READERS):
         raise KeyringInvalid(path, f"others may read it (mode {mode:o}); run: chmod 600 {path}")
     try:
         return _parse(json.loads(content))

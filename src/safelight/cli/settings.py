@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import SecretStr
+from pydantic import DirectoryPath, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -16,6 +16,7 @@ from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Secon
 
 TYPES = (
     (Path, "path"),
+    (DirectoryPath, "path"),
     (Url, "URL"),
     (DatabaseUrl, "secret URL"),
     (StorageUrl, "URL"),

@@ -1,7 +1,7 @@
 """Every setting of Safelight: its name, type, default and meaning, declared once.
 
-A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, or from a file `.env` in the working directory. Durations
-are in seconds, sizes in bytes, or as "20MB".
+A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, from a file `.env` in the working directory, or from a file
+of that name in the folder `SAFELIGHT_SECRETS`. Durations are in seconds, sizes in bytes, or as "20MB".
 """
 
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import DirectoryPath, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from safelight.adapters.jwt.agreement import (
     algorithms_with_keys,
@@ -22,6 +22,7 @@ from safelight.adapters.jwt.agreement import (
     check_secret,
 )
 from safelight.adapters.webhook.secret import secret_bytes
+from safelight.settings.secrets import SecretsFolder, secret_names
 from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Seconds, StorageUrl, Url, Words, processors
 
 PREFIX = "SAFELIGHT_"
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     )
     keyring: Path | None = Field(
         None, description="File with the signing keys, the same on every host; by default one in the folder"
+    )
+    secrets: DirectoryPath | None = Field(
+        None, description="Folder of secrets: a file in it that has the name of a setting holds that setting"
     )
     kinds: Path | None = Field(None, description="The kinds file; without one, two example kinds are served")
     host: str = Field("127.0.0.1", description="Address to listen on")
@@ -205,6 +209,19 @@ class Settings(BaseSettings):
     webhook_retry_max: Seconds = Field(timedelta(hours=1), description="Longest wait between two tries of a webhook")
     webhook_retry_for: Seconds = Field(timedelta(days=1), description="How long a webhook is tried again")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's own needs a folder that is fixed
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, what counts most first."""
+        named = (init_settings, env_settings, dotenv_settings)
+        return (*named, SecretsFolder(settings_cls, *named))
+
     @field_validator("jwt_secret")
     @classmethod
     def _is_long_and_secret(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -302,12 +319,15 @@ def names(settings: type[Settings] = Settings) -> dict[str, str]:
 
 
 def unknown_names(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:
-    """Return the names in the environment and in `.env` that look like settings and are none.
+    """Return the names in the environment, in `.env` and in the folder of secrets that look like settings and are none.
 
     With each comes the setting that is probably meant, or None where nothing is like it.
     """
     known = {*names().values(), *OF_THE_CLIENT}
-    given = sorted({name for name in (*environment, *dotenv_values(ENV_FILE)) if name.upper().startswith(PREFIX)})
+    written = dotenv_values(ENV_FILE)
+    folder = environment.get("SAFELIGHT_SECRETS") or written.get("SAFELIGHT_SECRETS")
+    all_names = (*environment, *written, *secret_names(folder))
+    given = sorted({name for name in all_names if name.upper().startswith(PREFIX)})
     return {name: _nearest(name.upper(), known) for name in given if name.upper() not in known}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,19 @@ def test_a_file_that_others_can_read_or_write_is_refused_with_the_remedy(path: P
 
     with pytest.raises(KeyringInvalid, match=f"chmod 600 {path}"):
         read_keyring(path)
+
+
+def test_a_file_of_somebody_else_may_be_read_by_a_group_and_by_nobody_besides(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    write(path, GOOD, mode=0o440)
+    assert read_keyring(path).signing == "new"
+
+    for mode in (0o444, 0o460, 0o441):
+        path.chmod(mode)
+        with pytest.raises(KeyringInvalid, match="others may read it"):
+            read_keyring(path)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from safelight.settings import Settings
 
 INTRODUCTION = """# Settings
 
-Each is read from the environment, or from a file `.env` in the working directory. `safelight up` lists every mistake at
+Each is read from the environment, from a file `.env` in the working directory, or from a file of that name in the
+folder `SAFELIGHT_SECRETS`, where mounted secrets lie; the first of them counts. `safelight up` lists every mistake at
 once and stops; a name that is none of these is told. Durations are in seconds, sizes in bytes or as `20MB`. The
 client's `safelight upload` reads two more: `SAFELIGHT_URL` and `SAFELIGHT_API_KEY`.
 
-This page is made from `src/safelight/settings.py` by `make docs`.
+This page is made from `src/safelight/settings` by `make docs`.
 """
 
 
