@@ -30,9 +30,12 @@ from safelight.adapters.audit import BufferedAudit
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import open_records
 from safelight.adapters.system import SystemClock
+from safelight.apps.addresses import Addresses
 from safelight.apps.api import api_app
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.kinds import load_kinds
-from safelight.apps.wiring import DATABASE_FILE, Addresses, World, embedded
+from safelight.apps.readiness import readiness
+from safelight.apps.wiring import World, opened
 from safelight.domain.events import Action, AuditEvent
 from safelight.domain.image import ImageId, State
 from safelight.domain.tokens import Purpose
@@ -61,10 +64,13 @@ async def serve(name: str, folder: Path) -> None:
     """Run one server with a protected image, saying first its port and the path that shows the image."""
     settings = Settings(_env_file=None, data=folder, address_downloads_per_minute=MANY, token_downloads_per_minute=MANY)
     migrate(folder / DATABASE_FILE)
-    async with embedded(settings, load_kinds(None), Addresses.of(settings, port=8080)) as world:
+    async with opened(settings, load_kinds(None), Addresses.of(settings, port=8080)) as world:
         path = await _protected(world)
         chosen = world if name == WITH else replace(world, audit=cast("Any", NoAudit()))
-        app = with_request_id(cast("App", api_app(chosen, policy=RulesAtOnce(), identities=None)), new_id=world.ids.new)
+        app = with_request_id(
+            cast("App", api_app(chosen, ready=readiness(world), policy=RulesAtOnce(), identities=None)),
+            new_id=world.ids.new,
+        )
         config = uvicorn.Config(app, port=0, ws="none", lifespan="off", access_log=False, log_level="critical")
         listening = config.bind_socket()
         print(listening.getsockname()[1], path, flush=True)

@@ -14,7 +14,7 @@ import httpx
 
 from credentials import bearer
 from safelight.adapters.records.migrate import present_revision
-from safelight.apps.wiring import DATABASE_FILE
+from safelight.apps.database import DATABASE_FILE
 from safelight.testing.server import Server
 from safelight_client import Client, Image, Status
 

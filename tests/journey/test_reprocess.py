@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from safelight.adapters.system import SystemClock
+from safelight.apps.addresses import Addresses
 from safelight.apps.asked import all_asked
 from safelight.apps.kinds import load_kinds
-from safelight.apps.wiring import Addresses, embedded
+from safelight.apps.wiring import opened
 from safelight.settings import Settings
 from safelight.testing.server import Server, files_below
 from safelight.upkeep.sweep import sweep_orphans
@@ -197,7 +198,7 @@ def _until(condition: Callable[[], bool]) -> None:
 def _sweep(data: Path, kinds: Path) -> None:
     async def sweep() -> None:
         settings = Settings(data=data, kinds=kinds)
-        async with embedded(settings, load_kinds(kinds), Addresses.of(settings, port=0)) as world:
+        async with opened(settings, load_kinds(kinds), Addresses.of(settings, port=0)) as world:
             await sweep_orphans(
                 records=world.records, objects=world.objects, clock=SystemClock(), grace=timedelta(0), batch=500
             )
@@ -211,7 +212,7 @@ def _asked(data: Path) -> set[str]:
     async def asked() -> set[str]:
         settings = Settings(data=data)
         async with (
-            embedded(settings, load_kinds(None), Addresses.of(settings, port=0)) as world,
+            opened(settings, load_kinds(None), Addresses.of(settings, port=0)) as world,
             world.records.reading() as snapshot,
         ):
             return {one.key.partition("/")[2] async for one in all_asked(snapshot)}

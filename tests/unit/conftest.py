@@ -33,6 +33,7 @@ from safelight.http.api import api
 from safelight.http.asgi import App
 from safelight.http.parts import Limits, Parts
 from safelight.http.rates import Rates
+from safelight.http.readiness import Readiness, database_answers, store_answers
 from safelight.http.request_id import with_request_id
 from safelight.journey.finalize import Retries
 from safelight.journey.request import Rules
@@ -191,6 +192,7 @@ def parts(stage: Stage) -> Parts:
         ids=stage.ids,
         metrics=metrics,
         exposition=metrics.exposition,
+        ready=Readiness([database_answers(stage.records), store_answers(stage.objects, min_free_bytes=0)], stage.clock),
         told=True,
     )
 

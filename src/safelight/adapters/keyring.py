@@ -8,6 +8,7 @@
 
 import base64
 import binascii
+import errno
 import fcntl
 import json
 import os
@@ -49,13 +50,18 @@ class KeyringInvalid(Exception):
 
 
 class KeyringFile:
-    """A keyring file; `current` is what Tokens asks. Raises KeyringInvalid when made from a file that cannot serve."""
+    """A keyring file; `current` is what Tokens asks. Raises KeyringInvalid when made from a file that cannot serve.
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    With `create` one is made where there is none; otherwise it is another host's to make.
+    """
+
+    def __init__(self, path: Path, clock: Clock, *, create: bool = True) -> None:
         self._path = path
-        _create_if_missing(path, clock)
-        self._stamp = _stamp(path)
+        if create:
+            with suppress(FileExistsError):
+                create_keyring(path, clock)
         self._keyring = read_keyring(path)
+        self._stamp = _stamp(path)
 
     def current(self) -> Keyring:
         """Return the keyring, read again if the file has changed. A change that cannot serve is logged and left out."""
@@ -128,16 +134,20 @@ def _text(keyring: Keyring) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _create_if_missing(path: Path, clock: Clock) -> None:
-    """Make a keyring of one random key, whole or not at all. Of several processes, one wins."""
+def create_keyring(path: Path, clock: Clock) -> str:
+    """Make a keyring of one random key, whole or not at all, and return its id. Of several processes, one wins.
+
+    Raises FileExistsError where there is a file already, which stays as it is, and OSError.
+    """
     if path.exists():
-        return
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     key_id, key = new_key()
     first = Keyring({key_id: key}, key_id, {key_id: clock.now()})
-    with _written_beside(path, first) as unfinished, suppress(FileExistsError):
+    with _written_beside(path, first) as unfinished:
         os.link(unfinished, path)
     with _opened(path.parent) as folder:
         os.fsync(folder)
+    return key_id
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from safelight.http.api import ROUTES, api
 from safelight.http.openapi import openapi_document, openapi_schema
 from safelight.http.parts import Limits, Parts
 from safelight.http.rates import Rates
+from safelight.http.readiness import Readiness
 from safelight.journey.request import Rules
 from safelight.ports.identity import Identities
 from safelight.ports.policy import Policy
 
 
-def api_app(world: World, *, policy: Policy, identities: Identities | None) -> Litestar:
+def api_app(world: World, *, ready: Readiness, policy: Policy, identities: Identities | None) -> Litestar:
     """Return the API. Without `identities` no JWTs are taken."""
     settings = world.settings
     parts = Parts(
@@ -52,6 +53,7 @@ def api_app(world: World, *, policy: Policy, identities: Identities | None) -> L
         ids=world.ids,
         metrics=world.metrics,
         exposition=world.metrics.exposition,
+        ready=ready,
         told=settings.webhook_url is not None,
     )
     return api(parts, version=__version__)

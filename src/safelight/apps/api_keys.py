@@ -28,21 +28,26 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
     Raises KeyInvalid.
     """
     if given is not None:
-        named = api_keys.parse(given.get_secret_value())
-        if named is None:
-            raise KeyInvalid(
-                "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
-            )
-        key_id, secret = named
-        first = ApiKey(key_id, FIRST_NAME, api_keys.digest(secret), EVERY_SCOPE, world.clock.now())
-        async with world.records.transaction() as tx:
-            await _keep(first, tx)
-        await _see_that_it_opens(*named, records=world.records, clock=world.clock)
+        await keep_given_key(world, given)
         return None
     async with world.records.reading() as snapshot:
         if await snapshot.api_keys():
             return None
     return await create_key(FIRST_NAME, EVERY_SCOPE, records=world.records, clock=world.clock, ids=world.ids)
+
+
+async def keep_given_key(world: World, given: SecretStr) -> None:
+    """See that there is a given key. Several processes may at once. Raises KeyInvalid."""
+    named = api_keys.parse(given.get_secret_value())
+    if named is None:
+        raise KeyInvalid(
+            "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
+        )
+    key_id, secret = named
+    first = ApiKey(key_id, FIRST_NAME, api_keys.digest(secret), EVERY_SCOPE, world.clock.now())
+    async with world.records.transaction() as tx:
+        await _keep(first, tx)
+    await _see_that_it_opens(*named, records=world.records, clock=world.clock)
 
 
 async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records, clock: Clock) -> None:

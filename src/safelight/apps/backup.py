@@ -32,7 +32,8 @@ from safelight.adapters.records.migrate import present_revision
 from safelight.adapters.records.store import open_records
 from safelight.apps.asked import all_asked
 from safelight.apps.data_folder import database_in
-from safelight.apps.wiring import DATABASE_FILE, KEYRING_FILE
+from safelight.apps.database import DATABASE_FILE
+from safelight.apps.wiring import KEYRING_FILE
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import State
 from safelight.ports.clock import Clock

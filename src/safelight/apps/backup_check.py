@@ -15,7 +15,7 @@ from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.apps.asked import Asked
 from safelight.apps.backup import FORMAT, MANIFEST_FILE, OBJECTS_FILE, Manifest
 from safelight.apps.data_folder import DataNotReady
-from safelight.apps.wiring import OBJECTS_FOLDER
+from safelight.apps.storage import OBJECTS_FOLDER
 from safelight.domain.errors import ObjectMissing
 from safelight.ports.object_store import ObjectStore
 

@@ -9,8 +9,8 @@ from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.migrate import migrate, pending_migrations
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.system import SystemClock
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.lock import data_lock
-from safelight.apps.wiring import DATABASE_FILE
 
 
 class DataNotReady(Exception):

@@ -11,6 +11,7 @@ from safelight.http.uploads import Uploads
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.rate_limiter import Rate, RateLimiter
 from safelight.settings import Settings
+from safelight.worker.periodic import every
 
 
 def uploads_app(
@@ -32,3 +33,12 @@ def uploads_app(
         new_request_id=ids.new,
         origin_headers=lambda scope: origin_headers(scope, origins),
     )
+
+
+async def sweep_unfinished(settings: Settings, objects: DiskObjectStore, clock: Clock) -> None:
+    """Remove by and by what uploads left unfinished whose process was killed. Until cancelled."""
+
+    async def sweep() -> None:
+        await objects.sweep_temporary(older_than=clock.now() - 2 * settings.body_timeout)
+
+    await every(settings.sweep_every, "sweep of unfinished uploads", sweep)

@@ -1,64 +1,49 @@
-"""Joins the journey to its adapters: the one place that chooses them."""
+"""Joins the journey to its adapters."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from safelight.adapters.audit import BufferedAudit
 from safelight.adapters.disk.object_store import DiskObjectStore
-from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringFile
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.rates import MemoryRates
-from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.seal import KeyringSeal
-from safelight.adapters.signals.local import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
+from safelight.apps.addresses import Addresses
+from safelight.apps.database import open_database
+from safelight.apps.storage import open_storage
 from safelight.domain.kind import Kinds
-from safelight.domain.tokens import Tokens
+from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
+from safelight.ports.clock import Clock
+from safelight.ports.jobs import Jobs
+from safelight.ports.object_store import ObjectStore, Signer
+from safelight.ports.signals import Signals
 from safelight.settings import Settings
 
-DATABASE_FILE = "safelight.db"
 KEYRING_FILE = "keyring.json"
-OBJECTS_FOLDER = "store"
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where clients reach the API, the uploads and the images; without a slash at the end.
-
-    `own` is where this process listens, whatever stands before it.
-    """
-
-    api: str
-    uploads: str
-    delivery: str
-    own: str
-
-    @classmethod
-    def of(cls, settings: Settings, *, port: int) -> "Addresses":
-        """Return the addresses that the settings name, or else those of this process, listening on `port`."""
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        own = f"http://{host}:{port}"
-        api = settings.public_url or own
-        uploads = settings.uploads_url or api
-        return cls(api, uploads, settings.delivery_url or uploads, own)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Every adapter of one process on the embedded defaults: SQLite, a folder, a queue in memory."""
+    """Every adapter of one process. `disk` is the store where it is a folder, and None where it is a bucket.
+
+    `alone`: no other process has these records, so that whatever is under way in them at the start was left so.
+    """
 
     settings: Settings
     kinds: Kinds
+    alone: bool
     records: SqlRecords
-    objects: DiskObjectStore
-    signer: DiskSigner
-    jobs: MemoryQueue
-    signals: LocalSignals
+    objects: ObjectStore
+    disk: DiskObjectStore | None
+    signer: Signer
+    jobs: Jobs
+    signals: Signals
     tokens: Tokens
     seal: KeyringSeal
     audit: BufferedAudit
@@ -74,42 +59,54 @@ def lazy_variants(kinds: Kinds) -> Mapping[str, Sequence[str]]:
     return {name: [*(kind.variants.keys() - kind.eager.keys())] for name, kind in kinds.items()}
 
 
+def keyring_path(settings: Settings) -> Path:
+    """Return the file of the signing keys."""
+    return settings.keyring or settings.data / KEYRING_FILE
+
+
+def open_keyring(settings: Settings, clock: Clock) -> KeyringFile:
+    """Open the file of the signing keys; the one in the data folder is made where it is missing.
+
+    Raises KeyringInvalid, OSError.
+    """
+    return KeyringFile(keyring_path(settings), clock, create=settings.keyring is None)
+
+
+def without_keys() -> Keyring:
+    """Stand in for the keyring of a part that signs nothing, and so need not have the keys."""
+    raise RuntimeError("this process was started without signing keys")
+
+
 @asynccontextmanager
-async def embedded(settings: Settings, kinds: Kinds, addresses: Addresses) -> AsyncIterator[World]:
-    """Open everything in the data folder, which `migrate` has prepared; close it at the end of the block."""
+async def opened(
+    settings: Settings, kinds: Kinds, addresses: Addresses, *, keyring: Callable[[], Keyring] | None = None
+) -> AsyncIterator[World]:
+    """Open everything that the settings name, which `migrate` has prepared; close it at the end of the block.
+
+    `keyring` is asked for the signing keys; by default they are read from their file.
+    """
     metrics, clock = PrometheusMetrics(), SystemClock()
-    jobs = MemoryQueue(clock)
-    keyring = KeyringFile(settings.data / KEYRING_FILE, clock)
-    tokens = Tokens(keyring.current)
+    current = keyring or open_keyring(settings, clock).current
+    tokens = Tokens(current)
     audit = BufferedAudit(dropped=metrics.audit_dropped)
     async with AsyncExitStack() as stack:
-        io = stack.enter_context(ThreadPoolExecutor(settings.io_threads, thread_name_prefix="storage"))
-        records = await stack.enter_async_context(
-            open_records(
-                settings.data / DATABASE_FILE,
-                jobs,
-                observe=lambda what, seconds: metrics.latency(f"database {what}", seconds),
-            )
-        )
-        await stack.enter_async_context(audit.writing(records, every=settings.audit_flush_every))
-        signer = DiskSigner(tokens, uploads_url=addresses.uploads, delivery_url=addresses.delivery)
+        storage = await stack.enter_async_context(open_storage(settings, tokens, addresses, metrics=metrics))
+        database = await stack.enter_async_context(open_database(settings, clock=clock, metrics=metrics))
+        await stack.enter_async_context(audit.writing(database.records, every=settings.audit_flush_every))
         yield World(
             settings=settings,
             kinds=kinds,
-            records=records,
-            objects=DiskObjectStore(
-                settings.data / OBJECTS_FOLDER,
-                io=io,
-                min_free_bytes=settings.min_free_bytes,
-                observe=lambda what, seconds: metrics.latency(f"storage {what}", seconds),
-            ),
-            signer=signer,
-            jobs=jobs,
-            signals=LocalSignals(max_waiters=settings.max_waiters),
+            alone=settings.database_url is None,
+            records=database.records,
+            objects=storage.objects,
+            disk=storage.disk,
+            signer=storage.signer,
+            jobs=database.jobs,
+            signals=database.signals,
             tokens=tokens,
-            seal=KeyringSeal(keyring.current),
+            seal=KeyringSeal(current),
             audit=audit,
-            links=Links(addresses.api, signer.public_url, lazy_variants(kinds)),
+            links=Links(addresses.api, storage.signer.public_url, lazy_variants(kinds)),
             clock=clock,
             ids=SystemIds(),
             metrics=metrics,

@@ -36,19 +36,11 @@ REDIRECT_MAX_AGE = timedelta(seconds=60)
 
 
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
-    """Work until cancelled. Only for a process that is alone: it takes up again what was under way before."""
+    """Work until cancelled. A process that is alone first takes up again what was under way before."""
     settings = world.settings
-    await recover_sides(records=world.records, clock=world.clock, limit=settings.upkeep_batch)
     parts = worker_parts(world, renderer, notifier)
-    await recover_images(
-        records=world.records,
-        signals=world.signals,
-        clock=world.clock,
-        ids=world.ids,
-        retries=parts.retries,
-        told=notifier is not None,
-        limit=settings.upkeep_batch,
-    )
+    if world.alone:
+        await _recover(world, parts)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(world.jobs.run(Handlers(parts), concurrency=settings.slots))
         tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
@@ -56,6 +48,20 @@ async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookN
         tasks.create_task(every(settings.sweep_every, "forget", partial(_forget, world)))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
         tasks.create_task(_watch_lag(world))
+
+
+async def _recover(world: World, parts: WorkerParts) -> None:
+    limit = world.settings.upkeep_batch
+    await recover_sides(records=world.records, clock=world.clock, limit=limit)
+    await recover_images(
+        records=world.records,
+        signals=world.signals,
+        clock=world.clock,
+        ids=world.ids,
+        retries=parts.retries,
+        told=parts.notifier is not None,
+        limit=limit,
+    )
 
 
 def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> WorkerParts:

@@ -31,11 +31,11 @@ class Commands(LazyGroup):
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),
         "reprocess": Lazy("Render ready images again, as declared now.", "safelight.cli.reprocess:reprocess"),
         "migrate": Lazy("Bring the database to the tables of this version.", "safelight.cli.migrate:migrate"),
-        "api": Lazy("Serve the API alone. Comes with Postgres, in a later version.", "safelight.cli.parts:api"),
+        "api": Lazy("Serve the API alone, as one of any number of hosts.", "safelight.cli.parts:api"),
+        "worker": Lazy("Verify and render alone, as one of any number of hosts.", "safelight.cli.parts:worker"),
         "uploads": Lazy(
-            "Take and deliver bytes alone. Comes with Postgres, in a later version.", "safelight.cli.parts:uploads"
+            "Take and deliver bytes alone, from a folder that the other parts share.", "safelight.cli.parts:uploads"
         ),
-        "worker": Lazy("Render alone. Comes with Postgres, in a later version.", "safelight.cli.parts:worker"),
     }
 
 

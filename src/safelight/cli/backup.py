@@ -10,7 +10,9 @@ from rich.filesize import decimal
 from safelight.adapters.system import SystemClock
 from safelight.apps.backup import Manifest, write_backup
 from safelight.apps.backup_check import Lack, check_archive, lacks
-from safelight.apps.wiring import DATABASE_FILE, KEYRING_FILE, OBJECTS_FOLDER
+from safelight.apps.database import DATABASE_FILE
+from safelight.apps.storage import OBJECTS_FOLDER
+from safelight.apps.wiring import KEYRING_FILE
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import FAILED, errors_told, out
 

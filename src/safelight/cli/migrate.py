@@ -1,7 +1,7 @@
 """`safelight migrate`: bring the embedded database to the tables of this version."""
 
 from safelight.apps.data_folder import migrate_data
-from safelight.apps.wiring import DATABASE_FILE
+from safelight.apps.database import DATABASE_FILE
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import errors_told, out
 

@@ -1,27 +1,61 @@
-"""`safelight api`, `uploads`, `worker`: the parts as processes of their own, which need a shared database."""
+"""`safelight api`, `worker`, `uploads`: the parts as processes of their own, on Postgres and a shared store."""
 
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from safelight.cli.tell import misused
+import typer
+import uvloop
 
+from safelight import __version__
+from safelight.apps.logs import configure_logs
+from safelight.apps.parts import Serving, Started, run_api, run_uploads, run_worker_part
+from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
+from safelight.cli.tell import errors_told, out
+from safelight.settings import Settings
 
-def api() -> None:
-    """Serve the API alone. Comes with Postgres, in a later version."""
-    _refuse("api")
-
-
-def uploads() -> None:
-    """Take and deliver bytes alone. Comes with Postgres, in a later version."""
-    _refuse("uploads")
-
-
-def worker() -> None:
-    """Render alone. Comes with Postgres, in a later version."""
-    _refuse("worker")
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [SAFELIGHT_HOST; 127.0.0.1]")]
 
 
-def _refuse(part: str) -> NoReturn:
-    raise misused(
-        f"`safelight {part}` as a process of its own needs Postgres, which this version has not got.",
-        "Run everything in one process instead: safelight up",
-    )
+def api(
+    host: Host = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [SAFELIGHT_PORT; 8080]")] = None,
+    data: Data = None,
+    kinds: KindsFile = None,
+) -> None:
+    """Serve the API alone, as one of any number of hosts. Needs Postgres, and never touches bytes."""
+    _run(run_api, settings(host=host, port=port, data=data, kinds=kinds))
+
+
+def worker(
+    host: Host = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of its health; 0 takes a free one. [SAFELIGHT_WORKER_PORT; 8081]")
+    ] = None,
+    data: Data = None,
+    kinds: KindsFile = None,
+) -> None:
+    """Verify and render alone, as one of any number of hosts. Needs Postgres, and no signing keys."""
+    _run(run_worker_part, settings(host=host, worker_port=port, data=data, kinds=kinds))
+
+
+def uploads(
+    host: Host = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [SAFELIGHT_UPLOADS_PORT; 8082]")] = None,
+    data: Data = None,
+) -> None:
+    """Take and deliver bytes alone, from a folder that the other parts share. With S3 there is nothing to do."""
+    _run(run_uploads, settings(host=host, uploads_port=port, data=data))
+
+
+def _run(part: Callable[..., Coroutine[Any, Any, None]], chosen: Settings) -> None:
+    warn_of_unknown_names()
+    configure_logs(chosen.log_format)
+    started: Started = _welcome
+    with errors_told(chosen):
+        uvloop.run(part(chosen, started=started))
+
+
+def _welcome(serving: Serving) -> None:
+    out.print(f"Safelight {__version__} {serving.part} listens on [bold]{serving.address}[/bold], Ctrl-C stops it")
+    sys.stdout.flush()

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from safelight.apps.addresses import Addresses
 from safelight.apps.data_folder import database_in, see_that_it_is_ours
 from safelight.apps.kinds import kinds_for
 from safelight.apps.logs import configure_logs
 from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_reprocessing, reprocess_images, retry_images
-from safelight.apps.wiring import Addresses, World, embedded
+from safelight.apps.wiring import World, opened
 from safelight.apps.worker import sandbox
 from safelight.cli.options import Data, KindsFile, settings
 from safelight.cli.tell import FAILED, err, errors_told, misused, out
@@ -75,7 +76,7 @@ def reprocess(
 
 
 async def _run(using: Settings, kinds: Kinds, kind: Kind, which: Which | None, *, dry_run: bool) -> Tally:
-    async with embedded(using, kinds, Addresses.of(using, port=using.port)) as world:
+    async with opened(using, kinds, Addresses.of(using, port=using.port)) as world:
         if which is None:
             await _retry(kind, world, dry_run=dry_run)
             return Tally()

@@ -15,6 +15,7 @@ from safelight.apps.data_folder import DataNotReady
 from safelight.apps.kinds import KindsForgotten
 from safelight.apps.lock import DataInUse
 from safelight.apps.signing_keys import SigningKeyRefused
+from safelight.apps.start import CannotStart
 from safelight.apps.webhooks import WebhookInvalid
 from safelight.domain.errors import SafelightError, StorageFailed
 from safelight.settings import Settings, names
@@ -22,6 +23,7 @@ from safelight.settings import Settings, names
 REFUSALS = (
     ArchiveNameInvalid,
     BackupDamaged,
+    CannotStart,
     DataInUse,
     DataNotReady,
     KeyInvalid,

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
 from safelight.settings import GROUPS, Settings, names
-from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Seconds, StorageUrl, Url, Words
+from safelight.settings.values import Bytes, DatabaseUrl, Delay, Leeway, Origins, Seconds, StorageUrl, Url, Words
 
 TYPES = (
     (Path, "path"),
@@ -22,6 +22,7 @@ TYPES = (
     (StorageUrl, "URL"),
     (Seconds, "seconds"),
     (Leeway, "seconds"),
+    (Delay, "seconds"),
     (Words, "words"),
     (Origins, "words"),
     (Bytes, "bytes"),

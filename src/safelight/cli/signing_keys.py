@@ -1,13 +1,14 @@
 """`safelight signing-keys`: list, rotate and retire the keys that sign tokens and URLs."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from safelight.adapters.keyring import read_keyring
+from safelight.adapters.keyring import create_keyring, read_keyring
 from safelight.adapters.system import SystemClock
 from safelight.apps.data_folder import DataNotReady, database_in, see_that_it_is_ours
 from safelight.apps.signing_keys import add_signing_key, retire_signing_key, see_that_it_can_retire, sign_with
@@ -33,6 +34,19 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+@app.command()
+def create(
+    file: Annotated[Path, typer.Argument(help="The file to make.")],
+) -> None:
+    """Make a keyring file for several hosts: copy or mount it to each as a secret, and name it in SAFELIGHT_KEYRING.
+
+    A process that serves everything from its own folder makes its keyring by itself.
+    """
+    with errors_told():
+        key_id = create_keyring(file, SystemClock())
+    out.print(f"Made {file}, with the signing key {key_id}. Whoever reads it can sign: keep it secret.", markup=False)
 
 
 @app.command("list")

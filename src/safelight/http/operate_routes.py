@@ -1,18 +1,13 @@
 """Health, metrics and the documentation of the API itself."""
 
-import asyncio
-
 from litestar import MediaType, Response, get
 
-from safelight.domain.errors import Busy, DiskFull
+from safelight.domain.errors import DiskFull
 from safelight.http.auth import ApiParts, ApiRequest
 from safelight.http.callers import WHO, By
 from safelight.http.docs_page import docs_page
 from safelight.http.openapi import FOR_ANYBODY, openapi_document, problems, success
 from safelight.http.rates import COUNTED_AS, Count
-
-READY_WITHIN_S = 5.0
-"""A database or store that takes longer to answer is not ready to serve."""
 
 DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 """The page has a style sheet of its own and nothing else."""
@@ -42,15 +37,8 @@ async def alive() -> dict[str, str]:
     responses=problems(DiskFull, limited=False),
 )
 async def ready(parts: ApiParts) -> dict[str, str]:
-    """Answer 200 where the database answers and there is room for uploads, else 503 or 507."""
-    try:
-        async with asyncio.timeout(READY_WITHIN_S), parts.records.reading() as snapshot:
-            await snapshot.oldest_waiting()
-            free = await parts.objects.free_bytes()
-    except TimeoutError:
-        raise Busy from None
-    if free is not None and free < parts.rules.min_free_bytes:
-        raise DiskFull
+    """Answer 200 where database and store answer and there is room for uploads, else 503 or 507."""
+    await parts.ready()
     return {"status": "ready"}
 
 

@@ -8,6 +8,7 @@ from safelight.domain.kind import Kinds
 from safelight.domain.tokens import Tokens
 from safelight.domain.urls import Links
 from safelight.http.rates import Rates
+from safelight.http.readiness import Readiness
 from safelight.journey.request import Rules
 from safelight.ports.audit import Audit
 from safelight.ports.clock import Clock, Ids
@@ -60,6 +61,7 @@ class Parts:
     ids: Ids
     metrics: Metrics
     exposition: Callable[[], bytes]
+    ready: Readiness
     told: bool
 
     @property

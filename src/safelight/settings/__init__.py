@@ -23,7 +23,18 @@ from safelight.adapters.jwt.agreement import (
 )
 from safelight.adapters.webhook.secret import secret_bytes
 from safelight.settings.secrets import SecretsFolder, secret_names
-from safelight.settings.values import Bytes, DatabaseUrl, Leeway, Origins, Seconds, StorageUrl, Url, Words, processors
+from safelight.settings.values import (
+    Bytes,
+    DatabaseUrl,
+    Delay,
+    Leeway,
+    Origins,
+    Seconds,
+    StorageUrl,
+    Url,
+    Words,
+    processors,
+)
 
 PREFIX = "SAFELIGHT_"
 ENV_FILE = ".env"
@@ -152,6 +163,10 @@ class Settings(BaseSettings):
         1024, ge=1, description="Least rate of uploads and downloads, on average after the grace"
     )
     max_connections: int = Field(2000, ge=10, description="Connections at once")
+    shutdown_delay: Delay = Field(
+        timedelta(0),
+        description="After SIGTERM, how long to go on serving while /readyz says no, so that load balancers turn away",
+    )
 
     # Storage
     min_free_bytes: Bytes = Field(500_000_000, ge=0, description="Free space under which no upload is taken")

@@ -82,6 +82,7 @@ def _bucket(url: str) -> str:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgres)]
 StorageUrl = Annotated[str, AfterValidator(_bucket)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Delay = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
 Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
 Bytes = Annotated[int, BeforeValidator(_bytes)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]

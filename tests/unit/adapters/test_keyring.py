@@ -13,7 +13,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from safelight.adapters import keyring
-from safelight.adapters.keyring import KeyringFile, KeyringInvalid, change_keyring, new_key, read_keyring
+from safelight.adapters.keyring import (
+    KeyringFile,
+    KeyringInvalid,
+    change_keyring,
+    create_keyring,
+    new_key,
+    read_keyring,
+)
 from safelight.domain.tokens import Keyring
 from safelight.testing.fakes import NOW, FrozenClock
 
@@ -264,3 +271,19 @@ def test_a_file_that_cannot_serve_is_not_changed(path: Path) -> None:
 
     with pytest.raises(KeyringInvalid):
         change_keyring(path, add_a_key)
+
+
+def test_a_file_that_another_host_makes_is_not_made_here(path: Path) -> None:
+    with pytest.raises(KeyringInvalid, match="cannot be read"):
+        KeyringFile(path, FrozenClock(), create=False)
+
+    assert not path.exists()
+
+
+def test_a_keyring_is_never_made_over_one_that_is_there(path: Path) -> None:
+    write(path, GOOD)
+
+    with pytest.raises(FileExistsError, match=path.name):
+        create_keyring(path, FrozenClock())
+
+    assert read_keyring(path).signing == "new"

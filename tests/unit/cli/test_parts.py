@@ -1,15 +1,53 @@
-"""`safelight api`, `uploads`, `worker`."""
+"""`safelight api`, `worker`, `uploads`: everything that is in the way of a start is told at once."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import Result
+from typer.testing import Result
 
 
-@pytest.mark.parametrize("part", ["api", "uploads", "worker"])
-def test_a_part_alone_is_refused_in_one_sentence_that_says_what_to_do(run: Callable[..., Result], part: str) -> None:
-    refused = run(part)
+@pytest.fixture(autouse=True)
+def without_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in an empty folder, with settings from nowhere."""
+    monkeypatch.chdir(tmp_path)
 
-    assert refused.exit_code == 2
-    assert f"`safelight {part}`" in refused.stderr
-    assert refused.stderr.endswith("safelight up\n")
+
+@pytest.mark.parametrize("part", ["api", "worker"])
+def test_a_part_lists_everything_that_it_lacks(run: Callable[..., Result], part: str) -> None:
+    refused = run(part, "--kinds", "nowhere.py")
+
+    assert refused.exit_code == 1
+    assert f"safelight {part} cannot start" in refused.stderr
+    for lacking in ("DATABASE_URL", "PUBLIC_URL", "UPLOADS_URL", "KINDS: there is no file nowhere.py"):
+        assert f"SAFELIGHT_{lacking}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_worker_needs_no_signing_keys(run: Callable[..., Result]) -> None:
+    assert "signing-keys create" in run("api").stderr
+    assert "signing-keys create" not in run("worker").stderr
+
+
+def test_the_upload_service_has_nothing_to_do_with_a_bucket(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_STORAGE_URL", "s3://bucket?endpoint=http://127.0.0.1:9&region=x")
+
+    refused = run("uploads")
+
+    assert refused.exit_code == 1
+    assert "SAFELIGHT_STORAGE_URL is set" in refused.stderr
+    assert "signing-keys create" in refused.stderr
+
+
+def test_a_database_that_does_not_answer_is_told_with_the_rest_and_without_its_password(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql+asyncpg://me:hidden@127.0.0.1:9/none")
+
+    refused = run("worker")
+
+    assert "SAFELIGHT_DATABASE_URL: " in refused.stderr
+    assert "SAFELIGHT_KINDS is not set" in refused.stderr
+    assert "hidden" not in refused.stderr

@@ -35,9 +35,9 @@ def migrate(path: Path) -> None:
 def pending_migrations(path: Path) -> tuple[str, ...]:
     """Return the revisions that the database lacks, in order; all of them where there is no database."""
     if not path.exists():
-        return _missing(None)
+        return _missing_from(None)
     with _connected(path, mode="ro", begin="BEGIN") as connection:
-        return _missing(see_that_it_is_known(connection))
+        return lacking(connection)
 
 
 def present_revision(path: Path) -> str | None:
@@ -46,7 +46,12 @@ def present_revision(path: Path) -> str | None:
         return see_that_it_is_known(connection)
 
 
-def _missing(present: str | None) -> tuple[str, ...]:
+def lacking(connection: Connection) -> tuple[str, ...]:
+    """Return the revisions that the database lacks, in order. Raises StorageFailed as `see_that_it_is_known`."""
+    return _missing_from(see_that_it_is_known(connection))
+
+
+def _missing_from(present: str | None) -> tuple[str, ...]:
     revisions = ScriptDirectory.from_config(config_for()).iterate_revisions("head", present or "base")
     return tuple(revision.revision for revision in reversed(list(revisions)))
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from safelight.adapters.records.engine import Observe, connected, ignore, storage_failures, timed, to_its_end
-from safelight.adapters.records.migrate import config_for, see_that_it_is_known
+from safelight.adapters.records.migrate import config_for, lacking, see_that_it_is_known
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.errors import StorageFailed
@@ -70,6 +70,17 @@ async def migrate_postgres(url: str) -> None:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
                 await connection.run_sync(see_that_it_is_known)
                 await connection.run_sync(lambda present: command.upgrade(config_for(present), "head"))
+    finally:
+        await engine.dispose()
+
+
+async def pending_postgres_migrations(url: str) -> tuple[str, ...]:
+    """Return the revisions that the database lacks, in order. Raises StorageFailed."""
+    engine = _engine(url)
+    try:
+        with postgres_failures():
+            async with engine.connect() as connection:
+                return await connection.run_sync(lacking)
     finally:
         await engine.dispose()
 

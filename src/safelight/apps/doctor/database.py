@@ -2,8 +2,8 @@
 
 from safelight.adapters.records.check import faults
 from safelight.adapters.records.migrate import pending_migrations
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.wiring import DATABASE_FILE
 from safelight.domain.errors import StorageFailed
 
 RESTORE = "stop the server, keep a copy of the folder, and restore the last backup: safelight backup --help"

@@ -9,6 +9,7 @@ from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.store import SqlRecords
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor import (
     database,
     folder,
@@ -27,7 +28,6 @@ from safelight.apps.doctor import (
 from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
 from safelight.apps.kinds import load_kinds, remembered_kinds
 from safelight.apps.lock import is_locked
-from safelight.apps.wiring import DATABASE_FILE
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock

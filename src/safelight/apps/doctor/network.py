@@ -9,8 +9,9 @@ import httpx
 
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
+from safelight.apps.addresses import Addresses
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.wiring import KEYRING_FILE, Addresses
+from safelight.apps.wiring import KEYRING_FILE
 from safelight.domain import keys
 from safelight.domain.image import ImageId
 from safelight.domain.loopback import is_loopback

@@ -14,7 +14,7 @@ from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.records.tables import image
 from safelight.apps.asked import Asked, asked_of
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.wiring import OBJECTS_FOLDER
+from safelight.apps.storage import OBJECTS_FOLDER
 from safelight.domain.errors import ObjectMissing
 from safelight.domain.image import State
 from safelight.domain.keys import Key

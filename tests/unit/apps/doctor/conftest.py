@@ -11,9 +11,9 @@ from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.system import SystemClock
 from safelight.apps.data_folder import migrate_data, records_in
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Visit
 from safelight.apps.kinds import load_kinds
-from safelight.apps.wiring import DATABASE_FILE
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock

@@ -1,0 +1,47 @@
+"""Opens the records with their queue and their signals: SQLite and memory within one process, or Postgres for many."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.queue.memory import MemoryQueue
+from safelight.adapters.records.migrate import migrate
+from safelight.adapters.records.postgres import migrate_postgres
+from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.signals.local import LocalSignals
+from safelight.ports.clock import Clock
+from safelight.ports.jobs import Jobs
+from safelight.ports.signals import Signals
+from safelight.settings import Settings
+
+DATABASE_FILE = "safelight.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The records, and what belongs to them."""
+
+    records: SqlRecords
+    jobs: Jobs
+    signals: Signals
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, clock: Clock, metrics: PrometheusMetrics) -> AsyncIterator[Database]:
+    """Open the database that the settings name, which was migrated before. Raises StorageFailed."""
+
+    def observe(what: str, seconds: float) -> None:
+        metrics.latency(f"database {what}", seconds)
+
+    jobs = MemoryQueue(clock)
+    async with open_records(settings.data / DATABASE_FILE, jobs, observe=observe) as records:
+        yield Database(records, jobs, LocalSignals(max_waiters=settings.max_waiters))
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Make the database, or bring it to the tables of this version; several processes may try. Raises StorageFailed."""
+    if settings.database_url is None:
+        migrate(settings.data / DATABASE_FILE)
+    else:
+        await migrate_postgres(settings.database_url.get_secret_value())

@@ -1,0 +1,101 @@
+"""What must be right before a part starts: everything that is in the way is told at once, not one after the other."""
+
+from collections.abc import AsyncIterator, Iterator
+from enum import StrEnum
+
+from safelight.adapters.keyring import KeyringInvalid, read_keyring
+from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.records.postgres import pending_postgres_migrations
+from safelight.apps.addresses import Addresses
+from safelight.apps.kinds import load_kinds
+from safelight.apps.storage import open_storage
+from safelight.apps.wiring import keyring_path, without_keys
+from safelight.domain.errors import KindInvalid, StorageFailed
+from safelight.domain.kind import Kinds
+from safelight.domain.tokens import Tokens
+from safelight.http.readiness import store_answers
+from safelight.settings import Settings
+
+
+class Part(StrEnum):
+    """What can run as a process of its own."""
+
+    API = "api"
+    WORKER = "worker"
+    UPLOADS = "uploads"
+
+
+class CannotStart(Exception):
+    """A part cannot start with these settings. `reasons` has a sentence for everything that is in the way."""
+
+    def __init__(self, part: Part, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("\n  ".join([f"safelight {part} cannot start:", *reasons]))
+
+
+async def see_that_it_can_start(settings: Settings, part: Part) -> Kinds:
+    """Return the kinds that are served. Raises CannotStart."""
+    reasons = [*_of_settings(settings, part), *_of_keyring(settings, part)]
+    try:
+        kinds = load_kinds(settings.kinds)
+    except KindInvalid as error:
+        reasons.append(f"SAFELIGHT_KINDS: {error.reason}")
+        kinds = Kinds(())
+    reasons += [reason async for reason in _of_servers(settings, part)]
+    if reasons:
+        raise CannotStart(part, reasons)
+    return kinds
+
+
+def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
+    if part is Part.UPLOADS:
+        if settings.storage_url is not None:
+            yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
+        return
+    if settings.database_url is None:
+        yield (
+            "SAFELIGHT_DATABASE_URL is not set, and processes of their own share their records only by Postgres: "
+            "postgresql://user:password@host/name. In one process SQLite will do: safelight up"
+        )
+    if settings.kinds is None:
+        yield "SAFELIGHT_KINDS is not set. Name the file that declares your kinds, the same for every process"
+    if settings.public_url is None:
+        yield "SAFELIGHT_PUBLIC_URL is not set. URLs are built on the address of the API as clients see it"
+    if settings.storage_url is None and settings.uploads_url is None:
+        yield (
+            "SAFELIGHT_UPLOADS_URL is not set. Say where clients reach `safelight uploads`, or set "
+            "SAFELIGHT_STORAGE_URL to use a bucket"
+        )
+
+
+def _of_keyring(settings: Settings, part: Part) -> Iterator[str]:
+    """See that there are keys where they are needed. The worker signs nothing."""
+    if part is Part.WORKER:
+        return
+    path = keyring_path(settings)
+    if not path.exists():
+        yield (
+            f"There are no signing keys at {path}. Every API and upload process needs the same ones: make them once, "
+            f"safelight signing-keys create {path}, and name the file in SAFELIGHT_KEYRING"
+        )
+        return
+    try:
+        read_keyring(path)
+    except KeyringInvalid as error:
+        yield str(error)
+
+
+async def _of_servers(settings: Settings, part: Part) -> AsyncIterator[str]:
+    if settings.database_url is not None and part is not Part.UPLOADS:
+        try:
+            if lacking := await pending_postgres_migrations(settings.database_url.get_secret_value()):
+                yield f"The database lacks the revisions {', '.join(lacking)}. First run, once: safelight migrate"
+        except StorageFailed as error:
+            yield f"SAFELIGHT_DATABASE_URL: {error}"
+    if settings.storage_url is not None:
+        try:
+            addresses = Addresses.of(settings, port=settings.port)
+            async with open_storage(settings, Tokens(without_keys), addresses, metrics=PrometheusMetrics()) as storage:
+                await store_answers(storage.objects, min_free_bytes=0)()
+        except StorageFailed as error:
+            yield f"SAFELIGHT_STORAGE_URL: {error}"
