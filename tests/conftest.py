@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from safelight.adapters.s3.credentials import AccessKey, S3Credentials
+from safelight.testing.s3 import S3Place, s3_place
 from safelight.testing.server import Server
 from safelight_client import Client
 
@@ -29,6 +31,28 @@ def fresh_logs() -> Iterator[None]:
 def photo() -> Path:
     """A real photograph of 16 megapixels."""
     return PHOTO
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Place]:
+    """A place on a real S3 server, for the whole session."""
+    with s3_place() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def s3_credentials(s3: S3Place) -> S3Credentials:
+    """What opens that place."""
+    given = s3.environment
+    return S3Credentials(
+        AccessKey(given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], given.get("AWS_SESSION_TOKEN"))
+    )
+
+
+@pytest.fixture
+def s3_url(s3: S3Place) -> str:
+    """The setting of an empty part of a bucket."""
+    return s3.new_url()
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from safelight.domain import keys
+from safelight.domain.delivery import PUBLIC_CACHING, content_type, file_name, is_shown
 from safelight.domain.errors import ImageNotFound, ObjectMissing, TokenInvalid
-from safelight.domain.formats import CONTENT_TYPES, EXTENSIONS
 from safelight.domain.keys import Key
 from safelight.domain.tokens import Tokens
 from safelight.http.asgi import Receive, Scope, Send, answer, encode, header, query, url_token
@@ -26,11 +26,6 @@ from safelight.ports.rate_limiter import Rate, RateLimiter
 
 METHODS = "GET, HEAD"
 SENT_AT_ONCE = 256 * 1024
-YEAR_SECONDS = 31_536_000
-"""RFC 9111 knows no longer freshness worth naming; the key of a rendition never gets other bytes."""
-
-TYPES = {extension: CONTENT_TYPES[output] for output, extension in EXTENSIONS.items()}
-"""Content types by the extension of the key. What has none is an original."""
 
 HARMLESS = {
     "x-content-type-options": "nosniff",
@@ -42,7 +37,7 @@ PUBLIC = (
     | ANYONE
     | {
         "cross-origin-resource-policy": "cross-origin",
-        "cache-control": f"public, max-age={YEAR_SECONDS}, immutable",
+        "cache-control": PUBLIC_CACHING,
     }
 )
 
@@ -113,12 +108,10 @@ class Files:
 
 def _shown(key: Key, names: list[str]) -> dict[str, str]:
     """Return the content type and how a browser is to show it: `names` are those wished for a download."""
-    name = key.rpartition("/")[2]
-    content_type = TYPES.get(name.rpartition(".")[2])
-    how = "attachment" if names or content_type is None else "inline"
+    how = "inline" if is_shown(key) and not names else "attachment"
     return {
-        "content-type": content_type or "application/octet-stream",
-        "content-disposition": disposition(how, names[0] if names and names[0] else name),
+        "content-type": content_type(key),
+        "content-disposition": disposition(how, names[0] if names and names[0] else file_name(key)),
     }
 
 

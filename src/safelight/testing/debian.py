@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,22 +26,35 @@ class NotInstalled(Exception):
 
 def installed(program: str, package: str) -> str:
     """Return the path of a program, after installing its package where it is missing. Raises NotInstalled."""
+    return all_installed({program: package})[program]
+
+
+def all_installed(packages: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the paths of programs, given with the package that each comes in; what is missing is installed at once.
+
+    Raises NotInstalled.
+    """
     with _one_at_a_time():
-        found = shutil.which(program, path=WHERE)
-        if found is None:
-            _install(package)
-            found = shutil.which(program, path=WHERE)
-    if found is None:
-        raise NotInstalled(f"the package {package} has no {program}")
+        found = _found(packages)
+        if lacking := packages.keys() - found.keys():
+            _install(sorted({packages[program] for program in lacking}))
+            found = _found(packages)
+    for program in packages.keys() - found.keys():
+        raise NotInstalled(f"the package {packages[program]} has no {program}")
     return found
 
 
-def _install(package: str) -> None:
+def _found(programs: Iterable[str]) -> Mapping[str, str]:
+    paths = {program: shutil.which(program, path=WHERE) for program in programs}
+    return {program: path for program, path in paths.items() if path is not None}
+
+
+def _install(packages: Sequence[str]) -> None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise NotInstalled(f"only root on Debian can install this here: apt-get install {package}")
+        raise NotInstalled(f"only root on Debian can install this here: apt-get install {' '.join(packages)}")
     with _no_services():
         _apt("update")
-        _apt("install", "--yes", "--no-install-recommends", package)
+        _apt("install", "--yes", "--no-install-recommends", *packages)
 
 
 def _apt(*words: str) -> None:

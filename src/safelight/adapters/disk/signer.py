@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from safelight.domain.delivery import OCTETS
 from safelight.domain.errors import UnsupportedTransport
 from safelight.domain.formats import UNTYPED
 from safelight.domain.image import Checksum
@@ -11,8 +12,6 @@ from safelight.ports.object_store import SignedUpload
 
 METHODS = {"put": "PUT", "post": "POST"}
 """Transports and their methods: the bytes themselves, or a multipart form with the file as its last field."""
-
-OCTETS = "application/octet-stream"
 
 
 class DiskSigner:

@@ -1,0 +1,1 @@
+"""Objects in a bucket, at whoever speaks S3."""

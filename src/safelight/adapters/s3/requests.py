@@ -1,0 +1,108 @@
+"""Signed requests to one bucket, for all that obstore has no call for; and what the server's refusals mean."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from safelight.adapters.s3.address import S3Address
+from safelight.adapters.s3.auth import NOTHING, UNSIGNED, SigV4
+from safelight.adapters.s3.credentials import S3Credentials
+from safelight.domain.errors import StorageFailed
+
+TRIES = 3
+FIRST_WAIT_S = 0.2
+"""Doubled for each further try."""
+
+PASSING = frozenset({429, 500, 502, 503, 504})
+"""Statuses of what may be well in a moment."""
+
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+
+
+class S3Requests:
+    """Requests to one bucket, signed; what may be repeated is tried again where the server has a bad moment."""
+
+    def __init__(self, client: httpx.AsyncClient, address: S3Address, credentials: S3Credentials) -> None:
+        self.address = address
+        self._client = client
+        self._sigv4 = SigV4(credentials, address.region)
+
+    async def send(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        params: Mapping[str, str] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        content: bytes = b"",
+    ) -> httpx.Response:
+        """Return the answer about an object, or else the bucket, whatever its status. Raises StorageFailed."""
+        for left in reversed(range(TRIES)):
+            try:
+                answer = await self._once(method, key, params, headers, content)
+            except httpx.TransportError as error:
+                if not left:
+                    raise no_answer(self.address, error) from error
+            else:
+                if not left or answer.status_code not in PASSING:
+                    return answer
+            await asyncio.sleep(FIRST_WAIT_S * 2 ** (TRIES - 1 - left))
+        raise AssertionError("the last try returns or raises")
+
+    async def stream(
+        self, key: str, content: AsyncIterable[bytes], *, size: int, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """PUT an object whose bytes come bit by bit, and return the answer. Raises StorageFailed."""
+        url = self.address.url(key)
+        named = {**headers, "content-length": str(size)}
+        signed = self._sigv4.headers("PUT", url, named, payload=UNSIGNED, at=datetime.now(UTC))
+        try:
+            return await self._client.put(url, headers=signed, content=content)
+        except httpx.TransportError as error:
+            raise no_answer(self.address, error) from error
+
+    async def _once(
+        self, method: str, key: str, params: Mapping[str, str], headers: Mapping[str, str], content: bytes
+    ) -> httpx.Response:
+        query = urlencode(sorted(params.items()), quote_via=quote)
+        url = self.address.url(key) + (f"?{query}" if query else "")
+        digest = hashlib.sha256(content).hexdigest()
+        signed = self._sigv4.headers(method, url, headers, payload=digest, at=datetime.now(UTC))
+        return await self._client.request(method, url, headers=signed, content=content)
+
+
+def no_answer(address: S3Address, error: Exception) -> StorageFailed:
+    """Return what it means that nothing came back."""
+    return StorageFailed(
+        f"{address.endpoint} gives no answer ({type(error).__name__}): see that it runs and is reached"
+    )
+
+
+def refusal(address: S3Address, status: int, text: str) -> StorageFailed:
+    """Return what it means that the server refused; `text` is what it said."""
+    found = _CODE.search(text)
+    code = found[1] if found else f"status {status}"
+    if code == "NoSuchBucket":
+        return StorageFailed(f"there is no bucket {address.bucket} at {address.endpoint}: make it, or name another one")
+    if code == "RequestTimeTooSkewed":
+        return StorageFailed(f"this machine's clock and that of {address.endpoint} differ: set them ({code})")
+    if status in {401, 403}:
+        return StorageFailed(
+            f"bucket {address.bucket} refuses our credentials ({code}): "
+            "see that they are right, have not ended, and may read, write, list and delete there"
+        )
+    return StorageFailed(f"{address.endpoint} answers {code}")
+
+
+def failure(address: S3Address, text: str) -> StorageFailed:
+    """Return what it means that obstore gave up, by what it says."""
+    found = _CODE.search(text) or _STATUS.search(text)
+    if found is None:
+        return StorageFailed(f"{address.endpoint} gives no answer: see that it runs and can be reached")
+    return StorageFailed(f"{address.endpoint} answers {found[1]}")

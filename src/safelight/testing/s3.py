@@ -1,0 +1,40 @@
+"""A place on a real S3 server, for tests: a Ceph of our own, or what SAFELIGHT_TEST_S3_URL names.
+
+with s3_place() as place:
+    url = place.new_url()
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from safelight.testing.ceph import CephServer
+
+SETTING = "SAFELIGHT_TEST_S3_URL"
+"""The URL of a bucket, as in SAFELIGHT_STORAGE_URL but without a prefix; AWS's own variables hold the credentials."""
+
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A bucket for tests. `environment` has the variables that hand over the credentials."""
+
+    url: str
+    environment: Mapping[str, str]
+
+    def new_url(self) -> str:
+        """Return the setting of a part of the bucket where nothing is yet."""
+        return f"{self.url}{'&' if '?' in self.url else '?'}prefix=test-{secrets.token_hex(8)}"
+
+
+@contextmanager
+def s3_place() -> Iterator[S3Place]:
+    """Give a place until the end of the block. Raises NotInstalled, RuntimeError."""
+    if url := os.environ.get(SETTING):
+        yield S3Place(url, {name: os.environ[name] for name in CREDENTIALS if name in os.environ})
+        return
+    with CephServer() as ceph:
+        yield S3Place(ceph.storage_url(ceph.create_bucket()), ceph.environment)
