@@ -1,6 +1,7 @@
 """What every test may use."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where a shell starts the tests in the background, and what they start would take no Ctrl-C, either.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+EVENTUALLY_S = 30
 PHOTO = Path(__file__).parents[1] / "src/safelight/cli/dandelions.jpg"
 
 
@@ -77,3 +79,16 @@ def client(server: Server) -> Iterator[Client]:
     """A client with every right on that server."""
     with Client(server.url, api_key=server.key) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Waits until something is so, and fails when it is not after half a minute."""
+
+    def wait(is_so: Callable[[], object]) -> None:
+        deadline = time.monotonic() + EVENTUALLY_S
+        while not (found := is_so()):
+            assert time.monotonic() < deadline, f"still {found!r}"
+            time.sleep(0.05)
+
+    return wait

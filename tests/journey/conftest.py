@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ from safelight.testing.server import Server
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMAND_WITHIN_S = 120
-EVENTUALLY_S = 30
 
 ORIGIN = "https://app.example"
 WEBHOOK_SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVz"
@@ -230,16 +228,3 @@ def file() -> bytes:
     content = BytesIO()
     image.save(content, "JPEG", exif=corpus.exif())
     return content.getvalue()
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[[Callable[[], object]], None]:
-    """Waits until something is so, and fails when it is not after half a minute."""
-
-    def wait(is_so: Callable[[], object]) -> None:
-        deadline = time.monotonic() + EVENTUALLY_S
-        while not (found := is_so()):
-            assert time.monotonic() < deadline, f"still {found!r}"
-            time.sleep(0.05)
-
-    return wait
