@@ -1,15 +1,20 @@
 """What every test may use."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
 import structlog
 
+from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.s3.credentials import AccessKey, S3Credentials
+from safelight.testing.postgres import Postgres, a_postgres
 from safelight.testing.s3 import S3Place, s3_place
 from safelight.testing.server import Server
 from safelight_client import Client
@@ -17,6 +22,9 @@ from safelight_client import Client
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where a shell starts the tests in the background, and what they start would take no Ctrl-C, either.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+EMPTY = "empty"
+NUMBERS = count(1)
 
 EVENTUALLY_S = 30
 PHOTO = Path(__file__).parents[1] / "src/safelight/cli/dandelions.jpg"
@@ -27,6 +35,22 @@ def fresh_logs() -> Iterator[None]:
     """Forget how a test had logs written: to a stream that ends with it."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real Postgres, for all tests of this process, with a migrated database to be copied."""
+    with a_postgres() as server:
+        url = server.create_database(EMPTY)
+        with ThreadPoolExecutor(1) as apart:
+            apart.submit(asyncio.run, migrate_postgres(url)).result()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The URL of a migrated database that is empty."""
+    return postgres.create_database(f"test{next(NUMBERS)}", template=EMPTY)
 
 
 @pytest.fixture(scope="session")

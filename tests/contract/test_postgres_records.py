@@ -1,32 +1,18 @@
 """Postgres keeps the contract of records."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from itertools import count
+from collections.abc import AsyncIterator
 
 import pytest
 
-from safelight.adapters.records.postgres import migrate_postgres, open_postgres_records
+from safelight.adapters.records.outbox import after_commit
+from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import SqlRecords
 from safelight.testing.contracts.every_records import EveryRecordsContract
 from safelight.testing.fakes import RecordingJobs
-from safelight.testing.postgres import PostgresServer
-
-EMPTY = "empty"
-NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """A real Postgres, with a migrated database to be copied."""
-    with PostgresServer() as server:
-        asyncio.run(migrate_postgres(server.create_database(EMPTY)))
-        yield server
 
 
 class TestPostgres(EveryRecordsContract):
     @pytest.fixture
-    async def records(self, postgres: PostgresServer, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
-        url = postgres.create_database(f"test{next(NUMBERS)}", template=EMPTY)
-        async with open_postgres_records(url, jobs) as records:
+    async def records(self, postgres_url: str, jobs: RecordingJobs) -> AsyncIterator[SqlRecords]:
+        async with open_postgres_records(postgres_url, after_commit(jobs)) as records:
             yield records

@@ -1,6 +1,8 @@
-"""Writes `data/<revision>.sql`: records as this revision leaves them. Run once, when a revision is released.
+"""Writes `data/sqlite/<revision>.sql` and `data/postgres/<revision>.sql`: records as the newest revision leaves them.
 
 python tests/upgrade/make_dump.py
+
+Run it with every revision that is added, and again when that changes before it is released.
 """
 
 import asyncio
@@ -10,7 +12,10 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from safelight.adapters.records.migrate import migrate
+from safelight.adapters.records.migrate import migrate, present_revision
+from safelight.adapters.records.migrate_postgres import migrate_postgres
+from safelight.adapters.records.outbox import after_commit
+from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import open_records
 from safelight.domain.answer import Question
 from safelight.domain.events import Action, AuditEvent, Delivery
@@ -20,6 +25,7 @@ from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
 from safelight.ports.records import Changes, Transaction
 from safelight.testing.fakes import NOW, RecordingJobs
+from safelight.testing.postgres import PostgresServer
 from safelight.testing.samples import LOOK, VERIFIED, new_image, rendition
 
 LEASE = NOW + timedelta(minutes=5)
@@ -59,6 +65,7 @@ async def fill(tx: Transaction) -> None:
     await tx.add_api_key(ApiKey(ApiKeyId("k1"), "shop", "a" * 64, frozenset({Scope.READ, Scope.UPLOAD}), NOW))
     await fill_places(tx)
     await fill_owners(tx)
+    await fill_sides(tx)
 
 
 async def fill_places(tx: Transaction) -> None:
@@ -81,22 +88,46 @@ async def fill_owners(tx: Transaction) -> None:
     await tx.add_api_key(ending)
 
 
-async def make(path: Path) -> None:
-    """Make a database at `path`."""
+async def fill_sides(tx: Transaction) -> None:
+    """Leave a ready image whose other side is to be cleared, and that is wanted to be rendered again."""
+    new = await request(tx, new_image(8, owner=None, attached_to=None))
+    confirmed = await tx.move(new.id, was=State.REQUESTED, now=State.UPLOADED)
+    await tx.take(confirmed, now=State.PROCESSING, lease_until=LEASE)
+    await tx.note_verified(new.id, attempt=1, verified=VERIFIED, look=None)
+    await tx.add_rendition(rendition(new.id), attempt=1)
+    await tx.move(new.id, was=State.PROCESSING, now=State.READY, changes=Changes(ready_at=NOW, original_kept=True))
+    await tx.retire_renditions(new.id, [rendition(new.id)], at=NOW)
+    await tx.sides.owe(new.id, at=LEASE)
+    await tx.want_reprocess(new.id, at=NOW)
+
+
+async def sqlite_dump(path: Path) -> str:
+    """Return a filled SQLite database as SQL."""
     migrate(path)
     async with open_records(path, RecordingJobs()) as records, records.transaction() as tx:
         await fill(tx)
+    with closing(sqlite3.connect(path)) as database:
+        return "\n".join(database.iterdump())
+
+
+async def postgres_dump(server: PostgresServer) -> str:
+    """Return a filled Postgres database as SQL, without what only `psql` understands."""
+    url = server.create_database("records")
+    await migrate_postgres(url)
+    async with open_postgres_records(url, after_commit(RecordingJobs())) as records, records.transaction() as tx:
+        await fill(tx)
+    lines = server.dump("records").splitlines()
+    return "\n".join(line for line in lines if line and not line.startswith(("--", "\\")))
 
 
 def main() -> None:
-    """Write the dump."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Write both dumps."""
+    with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
         path = Path(folder) / "records.db"
-        asyncio.run(make(path))
-        with closing(sqlite3.connect(path)) as database:
-            (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
-            dump = "\n".join(database.iterdump())
-    (Path(__file__).parent / "data" / f"{revision}.sql").write_text(dump + "\n")
+        dumps = {"sqlite": asyncio.run(sqlite_dump(path)), "postgres": asyncio.run(postgres_dump(server))}
+        revision = present_revision(path)
+    for database, dump in dumps.items():
+        (Path(__file__).parent / "data" / database / f"{revision}.sql").write_text(dump + "\n")
 
 
 if __name__ == "__main__":

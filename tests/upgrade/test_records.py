@@ -1,15 +1,16 @@
 """Records that an earlier revision left behind are migrated and read as what they were."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from left_behind import DUMPS, FIRST, named, restore_sqlite, since
 from safelight.adapters.records.migrate import migrate, pending_migrations
-from safelight.adapters.records.store import SqlRecords, open_records
+from safelight.adapters.records.revisions import every_revision
+from safelight.adapters.records.store import SqlRecords
 from safelight.domain.answer import Question
 from safelight.domain.errors import OwnerBlocked, QuotaExceeded, TooManyRequests
 from safelight.domain.events import Action, WebhookEvent
@@ -17,34 +18,30 @@ from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Endi
 from safelight.domain.owner import OwnerLimits, Usage
 from safelight.domain.who import ApiKeyId, Scope
 from safelight.ports.snapshot import ImageFilter
-from safelight.testing.fakes import NOW, RecordingJobs
+from safelight.testing.fakes import NOW
 from safelight.testing.samples import LOOK, VERIFIED, rendition
-
-DATA = Path(__file__).parent / "data"
 
 REQUESTED, UPLOADED, READY, REJECTED = (ImageId(f"{number:032x}") for number in (1, 2, 3, 4))
 
 
-@pytest.fixture
-def migrated(tmp_path: Path, left_behind: Path) -> Path:
-    path = tmp_path / "records.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript(left_behind.read_text())
-    migrate(path)
-    return path
+@pytest.mark.parametrize("database", FIRST)
+def test_every_revision_left_its_records(database: str) -> None:
+    left = [dump.stem for dump in DUMPS if dump.parent.name == database]
+
+    made_since = [revision for revision in every_revision() if revision >= FIRST[database]]
+    assert left == made_since, "python tests/upgrade/make_dump.py writes what is missing"
 
 
-@pytest.fixture
-async def records(migrated: Path) -> AsyncIterator[SqlRecords]:
-    async with open_records(migrated, RecordingJobs()) as records:
-        yield records
+@pytest.mark.parametrize("dump", [dump for dump in DUMPS if dump.parent.name == "sqlite"], ids=lambda path: path.stem)
+def test_a_migrated_file_is_whole(dump: Path, tmp_path: Path) -> None:
+    restore_sqlite(dump, tmp_path / "records.db")
 
+    migrate(tmp_path / "records.db")
 
-def test_a_migrated_database_is_whole(migrated: Path) -> None:
-    with closing(sqlite3.connect(migrated)) as database:
+    with closing(sqlite3.connect(tmp_path / "records.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert pending_migrations(migrated) == ()
+    assert pending_migrations(tmp_path / "records.db") == ()
 
 
 async def test_images_are_what_they_were(records: SqlRecords) -> None:
@@ -111,7 +108,7 @@ async def test_work_goes_on_after_an_upgrade(records: SqlRecords) -> None:
     assert processing.id == UPLOADED
 
 
-@pytest.mark.parametrize("left_behind", [DATA / "0002.sql"], ids=["0002"])
+@pytest.mark.parametrize("left_behind", since("0002"), ids=named, indirect=True)
 class TestSince0002:
     """What revisions keep since there are owners and places."""
 
@@ -154,3 +151,13 @@ class TestSince0002:
             keys = {key.id: key.expires_at for key in await snapshot.api_keys()}
 
         assert keys == {"k1": None, "k2": NOW + timedelta(days=1)}
+
+
+@pytest.mark.parametrize("left_behind", since("0003"), ids=named, indirect=True)
+async def test_what_was_being_moved_is_cleared_when_it_was_to_be(records: SqlRecords) -> None:
+    due_at = NOW + timedelta(minutes=5)
+    async with records.reading() as snapshot:
+        (before, after) = [await snapshot.unclear(at, limit=10) for at in (NOW, due_at)]
+
+    assert before == []
+    assert [(int(image.id, 16), image.clear_due_at, image.reprocess_wanted_at) for image in after] == [(8, due_at, NOW)]

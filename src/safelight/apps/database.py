@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.migrate import migrate
-from safelight.adapters.records.postgres import migrate_postgres
+from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.signals.local import LocalSignals
 from safelight.ports.clock import Clock

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.adapters.records.postgres import pending_postgres_migrations
+from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
 from safelight.apps.addresses import Addresses
 from safelight.apps.kinds import load_kinds
 from safelight.apps.storage import open_storage

@@ -238,6 +238,10 @@ class Records(Protocol):
         """Return a block that reads; it sees what was committed before it began."""
         ...
 
+    def glance(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Return a block for one query: quicker than `reading`. Several need not agree on the moment."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Return a block that reads and writes, one at a time."""
         ...

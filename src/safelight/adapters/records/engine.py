@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,10 @@ class SqliteDatabase:
             with timed("read", self._observe), storage_failures():
                 async with connected(self._readers) as connection:
                     yield connection
+
+    def glancing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection for one query: here a transaction costs no round trip."""
+        return self.reading()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

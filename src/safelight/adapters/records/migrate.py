@@ -1,4 +1,4 @@
-"""Brings a database to the present tables, whole or not at all; any number of processes may try at once."""
+"""Brings a SQLite database to the present tables, whole or not at all; any number of processes may try at once."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,16 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from safelight.adapters.records.engine import BUSY_TIMEOUT_MS, storage_failures
-from safelight.domain.errors import StorageFailed
+from safelight.adapters.records.revisions import config_for, lacking, present_in
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 PRIVATE = 0o600
 """The records are for their owner's eyes."""
 
@@ -27,50 +23,20 @@ def migrate(path: Path) -> None:
     """
     path.touch(mode=PRIVATE)
     with _connected(path, mode="rw", begin="BEGIN IMMEDIATE") as connection:
-        see_that_it_is_known(connection)
-        command.upgrade(config_for(connection), "head")
+        if lacking(present_in(connection)):
+            command.upgrade(config_for(connection), "head")
         connection.commit()
 
 
 def pending_migrations(path: Path) -> tuple[str, ...]:
     """Return the revisions that the database lacks, in order; all of them where there is no database."""
-    if not path.exists():
-        return _missing_from(None)
-    with _connected(path, mode="ro", begin="BEGIN") as connection:
-        return lacking(connection)
+    return lacking(present_revision(path) if path.exists() else None)
 
 
 def present_revision(path: Path) -> str | None:
-    """Return the revision of the database at `path`; None where it has no tables. Raises StorageFailed as above."""
+    """Return the revision of the database at `path`; None where it has no tables. Raises StorageFailed."""
     with _connected(path, mode="ro", begin="BEGIN") as connection:
-        return see_that_it_is_known(connection)
-
-
-def lacking(connection: Connection) -> tuple[str, ...]:
-    """Return the revisions that the database lacks, in order. Raises StorageFailed as `see_that_it_is_known`."""
-    return _missing_from(see_that_it_is_known(connection))
-
-
-def _missing_from(present: str | None) -> tuple[str, ...]:
-    revisions = ScriptDirectory.from_config(config_for()).iterate_revisions("head", present or "base")
-    return tuple(revision.revision for revision in reversed(list(revisions)))
-
-
-def see_that_it_is_known(connection: Connection) -> str | None:
-    """Return the database's revision. Raises StorageFailed where it comes from a later Safelight."""
-    present = MigrationContext.configure(connection).get_current_revision()
-    known = {revision.revision for revision in ScriptDirectory.from_config(config_for()).walk_revisions()}
-    if present not in {None, *known}:
-        raise StorageFailed(f"the database is of revision {present}, made by a later version of Safelight")
-    return present
-
-
-def config_for(connection: Connection | None = None) -> Config:
-    """Return what Alembic is to know: where the revisions are, and the connection that its caller commits."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+        return present_in(connection)
 
 
 @contextmanager

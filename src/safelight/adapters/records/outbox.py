@@ -1,7 +1,10 @@
 """How jobs leave a transaction."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.domain.jobs import Job
 from safelight.ports.jobs import Jobs
@@ -22,6 +25,10 @@ class Outbox(Protocol):
         ...
 
 
+Outboxes = Callable[[AsyncConnection], Outbox]
+"""Makes the outbox of one transaction, given its connection."""
+
+
 class AfterCommit:
     """Keeps jobs until the commit. Should the process die right then, reconcile finds them from the records."""
 
@@ -37,3 +44,8 @@ class AfterCommit:
         """Hand all jobs to the queue."""
         for job, run_at in self._kept:
             await self._jobs.enqueue(job, run_at=run_at)
+
+
+def after_commit(jobs: Jobs) -> Outboxes:
+    """Return what makes outboxes for a queue that is not in the database."""
+    return lambda _connection: AfterCommit(jobs)

@@ -1,47 +1,83 @@
-"""Postgres: many writers at once. What they must not do at the same time, they lock."""
+"""Postgres: many writers at once. What they must not do at the same time, they lock.
+
+A transaction costs the round trips of its statements and two more, to begin and to end it. Nothing is reset when a
+connection goes back to the pool: every block ends its transaction itself, and sets nothing for its session. `glance`
+begins none, for one query alone.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Any
 
-from alembic import command
-from sqlalchemy import text
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from safelight.adapters.records.engine import Observe, connected, ignore, storage_failures, timed, to_its_end
-from safelight.adapters.records.migrate import config_for, lacking, see_that_it_is_known
-from safelight.adapters.records.outbox import AfterCommit
+from safelight.adapters.records.outbox import Outboxes
 from safelight.adapters.records.store import SqlRecords
-from safelight.domain.errors import StorageFailed
-from safelight.ports.jobs import Jobs
+from safelight.domain.errors import Busy, StorageFailed
 
 CONNECTIONS = 10
 """Of one process, writing and reading. Postgres takes 100 in all, unless it is told otherwise."""
 
-MIGRATING = 0x5AFE_1167
-"""Key of the advisory lock that one migration at a time holds, in this database."""
+CONNECT_WITHIN = timedelta(seconds=10)
+ANSWER_WITHIN = timedelta(seconds=30)
+"""How long one statement may take: a server that was cut off says nothing at all."""
+
+POOL_WITHIN = timedelta(seconds=10)
+"""How long to wait for a free connection of our own."""
+
+SESSION = {
+    "application_name": "safelight",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+}
+"""What every session is told as it begins, with no round trip of its own.
+
+Nobody waits for a lock for ever, a process that hangs holds none for long, and our queries are too small to compile.
+"""
 
 READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """A reader sees one moment, whatever is committed meanwhile."""
+
+GLANCE = {"isolation_level": "AUTOCOMMIT"}
+
+CROSSED = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, lock not available: whoever tries again finds the way free."""
+
+TOO_MANY_CONNECTIONS = "53300"
 
 
 class PostgresDatabase:
     """A database that was migrated before."""
 
-    def __init__(self, url: str, *, observe: Observe = ignore) -> None:
-        """Take `postgresql+asyncpg://...`."""
-        self._engine = _engine(url)
+    def __init__(self, url: str, *, connections: int = CONNECTIONS, observe: Observe = ignore) -> None:
+        """Take `postgresql://...`, and how many connections to have at the most."""
+        self._engine = postgres_engine(url, connections=connections)
         self._observe = observe
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that reads. Raises StorageFailed."""
+        """Give a connection that reads. Raises StorageFailed, Busy."""
         with timed("read", self._observe), postgres_failures():
             async with connected(self._engine) as connection:
                 yield await connection.execution_options(**READ)
 
     @asynccontextmanager
+    async def glancing(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that reads without a transaction. Raises StorageFailed, Busy."""
+        with timed("read", self._observe), postgres_failures():
+            async with connected(self._engine) as connection:
+                yield await connection.execution_options(**GLANCE)
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that writes; what the block does not commit is rolled back. Raises StorageFailed."""
+        """Give a connection that writes; what the block does not commit is rolled back. Raises StorageFailed, Busy."""
         with timed("write", self._observe), postgres_failures():
             async with connected(self._engine) as connection:
                 yield connection
@@ -53,55 +89,74 @@ class PostgresDatabase:
 
 @contextmanager
 def postgres_failures() -> Iterator[None]:
-    """Turn what is raised where Postgres cannot be reached, or breaks off, into StorageFailed."""
+    """Turn what is raised where Postgres cannot be reached, or breaks off, into StorageFailed; or Busy, where it is."""
     try:
         with storage_failures():
             yield
+    except PoolTimeout as error:
+        raise Busy from error
+    except StorageFailed as failed:
+        if isinstance(failed.__cause__, DBAPIError):
+            raise _meant(failed.__cause__) or failed from failed.__cause__
+        raise
     except OSError as error:
-        raise StorageFailed(f"the database cannot be reached: {error}") from error
+        raise StorageFailed(
+            f"the database cannot be reached: {str(error) or type(error).__name__}. See that Postgres runs, and what "
+            "SAFELIGHT_DATABASE_URL names"
+        ) from error
 
 
-async def migrate_postgres(url: str) -> None:
-    """Bring the database to the present revision; several processes may try at once. Raises StorageFailed."""
-    engine = _engine(url)
-    try:
-        with postgres_failures():
-            async with engine.begin() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
-                await connection.run_sync(see_that_it_is_known)
-                await connection.run_sync(lambda present: command.upgrade(config_for(present), "head"))
-    finally:
-        await engine.dispose()
+def sqlstate(error: DBAPIError) -> str:
+    """Return the code that Postgres gave to an error; nothing where it was not Postgres that failed."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
-async def pending_postgres_migrations(url: str) -> tuple[str, ...]:
-    """Return the revisions that the database lacks, in order. Raises StorageFailed."""
-    engine = _engine(url)
-    try:
-        with postgres_failures():
-            async with engine.connect() as connection:
-                return await connection.run_sync(lacking)
-    finally:
-        await engine.dispose()
+def _meant(error: DBAPIError) -> Busy | StorageFailed | None:
+    """Return what an error of Postgres means to whoever called, where it is more than its words say."""
+    code = sqlstate(error)
+    if code in CROSSED:
+        return Busy()
+    if code == TOO_MANY_CONNECTIONS:
+        return StorageFailed(
+            f"the database says: {error.orig}. Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS"
+        )
+    return None
 
 
 @asynccontextmanager
-async def open_postgres_records(url: str, jobs: Jobs, *, observe: Observe = ignore) -> AsyncIterator[SqlRecords]:
+async def open_postgres_records(
+    url: str, outbox: Outboxes, *, connections: int = CONNECTIONS, observe: Observe = ignore
+) -> AsyncIterator[SqlRecords]:
     """Open the database, which `migrate_postgres` has made or renewed; close it at the end of the block.
 
-    Jobs are handed to `jobs` after each commit.
+    `outbox` makes the outbox of each transaction: that of a queue in the same database.
     """
-    database = PostgresDatabase(url, observe=observe)
+    database = PostgresDatabase(url, connections=connections, observe=observe)
     try:
-        yield SqlRecords(database, outbox=lambda _connection: AfterCommit(jobs))
+        yield SqlRecords(database, outbox=outbox)
     finally:
         await database.close()
 
 
-def _engine(url: str) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        pool_size=CONNECTIONS,
+def postgres_engine(url: str, *, connections: int, answer_within: timedelta | None = ANSWER_WITHIN) -> AsyncEngine:
+    """Return the pool of a process. asyncpg reads the URL, and takes what libpq takes: `sslmode`, several hosts."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(
+            url.replace("+asyncpg", "", 1),
+            timeout=CONNECT_WITHIN.total_seconds(),
+            command_timeout=answer_within and answer_within.total_seconds(),
+            server_settings=SESSION,
+        ),
+        pool_size=connections,
         max_overflow=0,
+        pool_timeout=POOL_WITHIN.total_seconds(),
         hide_parameters=True,  # the text of an error goes to the log, where no file name may stand
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def on_checkout(connection: Any, _record: object, _proxy: object) -> None:
+        if connection.driver_connection.is_closed():  # the server was started anew: no round trip tells us so
+            raise DisconnectionError
+
+    return engine

@@ -1,6 +1,6 @@
 """ports.records.Records on a database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.engine import Observe, SqliteDatabase, ignore, to_its_end
-from safelight.adapters.records.outbox import AfterCommit, Outbox
+from safelight.adapters.records.outbox import Outbox, Outboxes, after_commit
 from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.transaction import SqlTransaction
 from safelight.domain.errors import StorageFailed
@@ -22,6 +22,10 @@ class Database(Protocol):
         """Return a block with a connection that reads."""
         ...
 
+    def glancing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Return a block with a connection for one query, or several that need not agree on the moment."""
+        ...
+
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Return a block with a connection that writes; what the block does not commit is rolled back."""
         ...
@@ -30,7 +34,7 @@ class Database(Protocol):
 class SqlRecords:
     """The records. `outbox` makes the outbox of one transaction, given its connection."""
 
-    def __init__(self, database: Database, *, outbox: Callable[[AsyncConnection], Outbox]) -> None:
+    def __init__(self, database: Database, *, outbox: Outboxes) -> None:
         self._database = database
         self._outbox = outbox
 
@@ -38,6 +42,12 @@ class SqlRecords:
     async def reading(self) -> AsyncIterator[SqlSnapshot]:
         """Return a block that reads. Raises StorageFailed."""
         async with self._database.reading() as connection:
+            yield SqlSnapshot(connection)
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[SqlSnapshot]:
+        """Return a block for one query. Raises StorageFailed."""
+        async with self._database.glancing() as connection:
             yield SqlSnapshot(connection)
 
     @asynccontextmanager
@@ -65,6 +75,6 @@ async def open_records(path: Path, jobs: Jobs, *, observe: Observe = ignore) -> 
         raise StorageFailed(f"there is no database at {path}")
     database = SqliteDatabase(path, observe=observe)
     try:
-        yield SqlRecords(database, outbox=lambda _connection: AfterCommit(jobs))
+        yield SqlRecords(database, outbox=after_commit(jobs))
     finally:
         await database.close()

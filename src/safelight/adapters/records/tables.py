@@ -209,6 +209,31 @@ answer = Table(
     Column("sealed", LargeBinary),
 )
 
+kind = Table(
+    "kind",
+    metadata,
+    # Whoever declares a kind anew, or adopts an older declaration, locks its row.
+    Column("name", String, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+declaration = Table(
+    "declaration",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("variants", String, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+)
+
+supported = Table(
+    "supported",
+    metadata,
+    # One row: the oldest revision whose code can work on this database.
+    Column("oldest", ID, primary_key=True),
+)
+
 
 def in_state(*states: State) -> ColumnElement[bool]:
     """Return the condition that an image is in one of these states.

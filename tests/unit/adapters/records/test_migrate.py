@@ -10,10 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from safelight.adapters.records import migrate as migrations
-from safelight.adapters.records.migrate import migrate, pending_migrations
+from safelight.adapters.records import revisions
+from safelight.adapters.records.migrate import migrate, pending_migrations, present_revision
 from safelight.adapters.records.tables import metadata
 from safelight.domain.errors import StorageFailed
 
@@ -23,13 +24,16 @@ FAILING = '''
 from alembic import op
 
 revision = "9999"
-down_revision = "0003"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
     op.execute("CREATE TABLE half (id INTEGER)")
     op.execute("INSERT INTO nowhere VALUES (1)")
 '''
+
+EVERY = revisions.every_revision()
+HEAD = EVERY[-1]
 
 COMMAS = re.compile(r",(?![^()]*(?:\([^()]*\)[^()]*)*\))")
 """Commas that stand in no parentheses."""
@@ -58,9 +62,9 @@ def parts_of(statement: str) -> list[str]:
 @pytest.fixture
 def with_a_failing_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = tmp_path / "migrations"
-    shutil.copytree(migrations.MIGRATIONS, copied)
-    (copied / "versions" / "rev_9999_failing.py").write_text(FAILING)
-    monkeypatch.setattr(migrations, "MIGRATIONS", copied)
+    shutil.copytree(revisions.MIGRATIONS, copied)
+    (copied / "versions" / "rev_9999_failing.py").write_text(FAILING.format(head=HEAD))
+    monkeypatch.setattr(revisions, "MIGRATIONS", copied)
 
 
 def test_migrations_lead_to_the_tables_that_queries_know(tmp_path: Path) -> None:
@@ -100,7 +104,7 @@ def test_what_is_missing_can_be_asked_for_without_making_anything(tmp_path: Path
     nothing, empty = tmp_path / "nothing.db", tmp_path / "empty.db"
     empty.touch()
 
-    assert pending_migrations(nothing) == pending_migrations(empty) == ("0001", "0002", "0003")
+    assert pending_migrations(nothing) == pending_migrations(empty) == EVERY
     assert not nothing.exists()
     assert empty.stat().st_size == 0
 
@@ -125,7 +129,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
         migrate(tmp_path / "records.db")
 
     assert schema(tmp_path / "records.db") == {}
-    assert pending_migrations(tmp_path / "records.db") == ("0001", "0002", "0003", "9999")
+    assert pending_migrations(tmp_path / "records.db") == (*EVERY, "9999")
 
 
 def test_a_migration_that_fails_leaves_an_older_database_as_it_was(
@@ -141,11 +145,37 @@ def test_a_migration_that_fails_leaves_an_older_database_as_it_was(
     assert pending_migrations(database) == ("9999",)
 
 
-def test_a_database_of_a_later_version_is_refused(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as later, later:
+def made_by_a_later_version(path: Path, *, that_supports: str) -> None:
+    with closing(sqlite3.connect(path)) as later, later:
         later.execute("UPDATE alembic_version SET version_num = 'beyond'")
+        later.execute("UPDATE supported SET oldest = ?", [that_supports])
+
+
+def test_a_version_goes_on_while_a_later_one_supports_it(database: Path) -> None:
+    made_by_a_later_version(database, that_supports=HEAD)
+    before = database.read_bytes()
+
+    migrate(database)
+
+    assert database.read_bytes() == before
+    assert pending_migrations(database) == ()
+    assert present_revision(database) == "beyond"
+
+
+def test_a_database_of_a_later_version_that_supports_this_one_no_more_is_refused(database: Path) -> None:
+    made_by_a_later_version(database, that_supports="beyond")
 
     with pytest.raises(StorageFailed, match=r"beyond.*later version"):
         migrate(database)
     with pytest.raises(StorageFailed, match=r"beyond.*later version"):
         pending_migrations(database)
+
+
+def test_each_revision_says_which_code_can_work_on_it(database: Path) -> None:
+    scripts = ScriptDirectory.from_config(revisions.config_for())
+    supports = {script.revision: getattr(script.module, "SUPPORTS", None) for script in scripts.walk_revisions()}
+
+    assert {name for name, oldest in supports.items() if oldest is None} == {"0001", "0002", "0003"}
+    assert all(oldest <= name for name, oldest in supports.items() if oldest is not None)
+    with closing(sqlite3.connect(database)) as migrated:
+        assert migrated.execute("SELECT oldest FROM supported").fetchall() == [(supports[HEAD],)]
