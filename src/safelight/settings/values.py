@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from safelight.adapters.s3.address import S3Address
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import BYTE_UNITS, parse_quantity
 
@@ -73,9 +74,8 @@ def _postgres(url: SecretStr) -> SecretStr:
 
 
 def _bucket(url: str) -> str:
-    """See that it names a bucket. Raises ValueError."""
-    if not url.startswith("s3://"):
-        raise ValueError("must have the form s3://bucket?profile=aws&region=eu-central-1")
+    """See that it names a bucket. Raises ValueError, which says what to write."""
+    S3Address.parse(url)
     return url
 
 
