@@ -11,11 +11,12 @@ from safelight.apps.addresses import Addresses
 from safelight.apps.api import api_app
 from safelight.apps.api_keys import first_key
 from safelight.apps.database import migrate_database
-from safelight.apps.kinds import kinds_for, remember_kinds
+from safelight.apps.kinds import remember_kinds
 from safelight.apps.lock import data_lock
 from safelight.apps.process import prepare_process
 from safelight.apps.readiness import readiness
 from safelight.apps.serving import beside, listening, serve
+from safelight.apps.start import Part, see_that_it_can_start
 from safelight.apps.uploads import uploads_app
 from safelight.apps.users import identities, policy
 from safelight.apps.webhooks import webhooks
@@ -46,10 +47,9 @@ class Started:
 async def run_all_in_one(settings: Settings, *, started: Callable[[Started], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `started` as soon as it listens.
 
-    Raises DataInUse, KindsForgotten, KindInvalid, KeyInvalid, WebhookInvalid, StorageFailed, RenderingFailed, and
-    OSError where the port is taken.
+    Raises CannotStart, DataInUse, KeyInvalid, StorageFailed, RenderingFailed, and OSError where the port is taken.
     """
-    kinds = kinds_for(settings.data, settings.kinds)
+    kinds = await see_that_it_can_start(settings, Part.UP)
     prepare_process()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:

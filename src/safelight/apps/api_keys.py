@@ -38,16 +38,21 @@ async def first_key(world: World, given: SecretStr | None) -> str | None:
 
 async def keep_given_key(world: World, given: SecretStr) -> None:
     """See that there is a given key. Several processes may at once. Raises KeyInvalid."""
+    key_id, secret = parsed_key(given)
+    first = ApiKey(key_id, FIRST_NAME, api_keys.digest(secret), EVERY_SCOPE, world.clock.now())
+    async with world.records.transaction() as tx:
+        await _keep(first, tx)
+    await _see_that_it_opens(key_id, secret, records=world.records, clock=world.clock)
+
+
+def parsed_key(given: SecretStr) -> tuple[ApiKeyId, str]:
+    """Return the id and the secret of a given key. Raises KeyInvalid."""
     named = api_keys.parse(given.get_secret_value())
     if named is None:
         raise KeyInvalid(
             "SAFELIGHT_BOOTSTRAP_KEY must look like sl_<32 hexadecimal digits>_<32 or more letters and digits>"
         )
-    key_id, secret = named
-    first = ApiKey(key_id, FIRST_NAME, api_keys.digest(secret), EVERY_SCOPE, world.clock.now())
-    async with world.records.transaction() as tx:
-        await _keep(first, tx)
-    await _see_that_it_opens(*named, records=world.records, clock=world.clock)
+    return named
 
 
 async def _see_that_it_opens(key_id: ApiKeyId, secret: str, *, records: Records, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What must be right before a part starts: everything that is in the way is told at once, not one after the other."""
+"""What must be right before a process starts: everything that is in the way is told at once, not one by one."""
 
 from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
@@ -6,9 +6,12 @@ from enum import StrEnum
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
+from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
-from safelight.apps.kinds import load_kinds
+from safelight.apps.api_keys import KeyInvalid, parsed_key
+from safelight.apps.kinds import KindsForgotten, kinds_for, load_kinds
 from safelight.apps.storage import open_storage
+from safelight.apps.webhooks import WebhookInvalid, questions, webhooks
 from safelight.apps.wiring import keyring_path, without_keys
 from safelight.domain.errors import KindInvalid, StorageFailed
 from safelight.domain.kind import Kinds
@@ -18,15 +21,16 @@ from safelight.settings import Settings
 
 
 class Part(StrEnum):
-    """What can run as a process of its own."""
+    """What a process is: all in one, or one of the parts."""
 
+    UP = "up"
     API = "api"
     WORKER = "worker"
     UPLOADS = "uploads"
 
 
 class CannotStart(Exception):
-    """A part cannot start with these settings. `reasons` has a sentence for everything that is in the way."""
+    """A process cannot start with these settings. `reasons` has a sentence for everything that is in the way."""
 
     def __init__(self, part: Part, reasons: list[str]) -> None:
         self.reasons = reasons
@@ -35,12 +39,14 @@ class CannotStart(Exception):
 
 async def see_that_it_can_start(settings: Settings, part: Part) -> Kinds:
     """Return the kinds that are served. Raises CannotStart."""
-    reasons = [*_of_settings(settings, part), *_of_keyring(settings, part)]
+    reasons, kinds = [*_of_settings(settings, part), *_of_keys(settings, part)], Kinds(())
     try:
-        kinds = load_kinds(settings.kinds)
+        kinds = kinds_for(settings.data, settings.kinds) if part is Part.UP else load_kinds(settings.kinds)
     except KindInvalid as error:
         reasons.append(f"SAFELIGHT_KINDS: {error.reason}")
-        kinds = Kinds(())
+    except KindsForgotten as error:
+        reasons.append(str(error))
+    reasons += [reason async for reason in _of_webhooks(settings, kinds, part)]
     reasons += [reason async for reason in _of_servers(settings, part)]
     if reasons:
         raise CannotStart(part, reasons)
@@ -48,10 +54,14 @@ async def see_that_it_can_start(settings: Settings, part: Part) -> Kinds:
 
 
 def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
-    if part is Part.UPLOADS:
-        if settings.storage_url is not None:
-            yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
-        return
+    if part is Part.UPLOADS and settings.storage_url is not None:
+        yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
+    if part in {Part.API, Part.WORKER}:
+        yield from _of_sharing(settings)
+
+
+def _of_sharing(settings: Settings) -> Iterator[str]:
+    """See that what several processes must agree on is said."""
     if settings.database_url is None:
         yield (
             "SAFELIGHT_DATABASE_URL is not set, and processes of their own share their records only by Postgres: "
@@ -68,27 +78,45 @@ def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
         )
 
 
-def _of_keyring(settings: Settings, part: Part) -> Iterator[str]:
-    """See that there are keys where they are needed. The worker signs nothing."""
-    if part is Part.WORKER:
-        return
+def _of_keys(settings: Settings, part: Part) -> Iterator[str]:
+    """See that there are signing keys where they are needed, and that the first API key is one."""
     path = keyring_path(settings)
-    if not path.exists():
+    if part is Part.WORKER:  # it signs nothing
+        return
+    if path.exists():
+        try:
+            read_keyring(path)
+        except KeyringInvalid as error:
+            yield str(error)
+    elif settings.keyring is not None or part is not Part.UP:
         yield (
             f"There are no signing keys at {path}. Every API and upload process needs the same ones: make them once, "
             f"safelight signing-keys create {path}, and name the file in SAFELIGHT_KEYRING"
         )
+    if settings.bootstrap_key is not None and part is not Part.UPLOADS:
+        try:
+            parsed_key(settings.bootstrap_key)
+        except KeyInvalid as error:
+            yield str(error)
+
+
+async def _of_webhooks(settings: Settings, kinds: Kinds, part: Part) -> AsyncIterator[str]:
+    """See that the application can be told and asked. Sends nothing."""
+    if part is Part.UPLOADS:
         return
-    try:
-        read_keyring(path)
-    except KeyringInvalid as error:
-        yield str(error)
+    for opening in (webhooks(settings), questions(settings, kinds, SystemClock(), SystemIds())):
+        try:
+            async with opening:
+                pass
+        except WebhookInvalid as error:
+            yield str(error)
 
 
 async def _of_servers(settings: Settings, part: Part) -> AsyncIterator[str]:
     if settings.database_url is not None and part is not Part.UPLOADS:
         try:
-            if lacking := await pending_postgres_migrations(settings.database_url.get_secret_value()):
+            lacking = await pending_postgres_migrations(settings.database_url.get_secret_value())
+            if lacking and part is not Part.UP:  # which migrates by itself
                 yield f"The database lacks the revisions {', '.join(lacking)}. First run, once: safelight migrate"
         except StorageFailed as error:
             yield f"SAFELIGHT_DATABASE_URL: {error}"

@@ -51,3 +51,17 @@ def test_a_database_that_does_not_answer_is_told_with_the_rest_and_without_its_p
     assert "SAFELIGHT_DATABASE_URL: " in refused.stderr
     assert "SAFELIGHT_KINDS is not set" in refused.stderr
     assert "hidden" not in refused.stderr
+
+
+def test_up_lists_everything_that_is_wrong_at_once(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_BOOTSTRAP_KEY", "no key")
+    monkeypatch.setenv("SAFELIGHT_KEYRING", str(tmp_path / "missing.json"))
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql://me@127.0.0.1:9/none")
+
+    refused = run("up", "--kinds", "nowhere.py")
+
+    assert refused.exit_code == 1
+    for wrong in ("BOOTSTRAP_KEY must look", "KINDS: there is no file", "KEYRING", "DATABASE_URL: "):
+        assert f"SAFELIGHT_{wrong}" in refused.stderr
