@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -37,16 +37,19 @@ FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 
 ROOMY = {"max_connections": "200"}
 
+NOTHING: Mapping[str, str] = {}
+
 
 class PostgresServer:
     """A server. A context manager that installs, starts and ends it. Raises NotInstalled, RuntimeError.
 
     One that is `durable` keeps what it has committed, even when it is killed and started again; any other is faster.
+    `options` are further parameters of Postgres, by name.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, options: Mapping[str, str] = NOTHING) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="safelight-postgres-"))  # where its own user may go as well
-        self._options = ROOMY | ({} if durable else FASTER)
+        self._options = {**ROOMY, **({} if durable else FASTER), **options}
         self._process: subprocess.Popen[bytes] | None = None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
@@ -66,6 +69,18 @@ class PostgresServer:
         shutil.rmtree(self._folder)
 
     @property
+    def pid(self) -> int:
+        """The process id; its children are the backends. Raises RuntimeError where it was not started."""
+        if self._process is None:
+            raise RuntimeError("postgres was not started")
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has logged since the first start."""
+        return (self._folder / "postgres.log").read_text()
+
+    @property
     def _data(self) -> Path:
         return self._folder / "data"
 
@@ -75,7 +90,7 @@ class PostgresServer:
         self._process = self._started()
         while not self._answers():
             if time.monotonic() > end:
-                raise RuntimeError(f"postgres did not start: {(self._folder / 'postgres.log').read_text()[-2000:]}")
+                raise RuntimeError(f"postgres did not start: {self.log[-2000:]}")
             if self._process.poll() is not None:  # children of one that was killed may still be about
                 self._process = self._started()
             time.sleep(0.05)
