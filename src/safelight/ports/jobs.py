@@ -1,12 +1,15 @@
 """The queue of jobs: a way to be quick. What it loses, reconcile finds from the records."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from safelight.domain.jobs import Job
 
 Handler = Callable[[Job], Awaitable[None]]
+
+
+AT_ONCE = timedelta(0)
 
 
 class Jobs(Protocol):
@@ -20,11 +23,12 @@ class Jobs(Protocol):
         """
         ...
 
-    async def run(self, handler: Handler, *, concurrency: int) -> None:
+    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
         """Run jobs until cancelled, at most so many at once of those that render.
 
-        A handler's exception is logged and the job dropped: the record knows when to try again. Cancelling waits for
-        nothing: what was under way is found again from the records.
+        A handler's exception is logged and the job dropped: the record knows when to try again. Once cancelled, no job
+        begins any more, those under way have `grace` to end, and the rest is cut off and handed back: it is queued, and
+        whoever runs jobs next may have it at once. A second cancel ends the grace.
         """
         ...
 

@@ -13,7 +13,7 @@ from safelight.domain.image import Attachment, Image, ImageId
 from safelight.domain.jobs import DeliveryId, Job
 from safelight.domain.kind import Kind
 from safelight.domain.who import Role, Who
-from safelight.ports.jobs import Handler
+from safelight.ports.jobs import AT_ONCE, Handler
 from safelight.ports.renderer import Part, Recipe
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -69,9 +69,10 @@ class RecordingJobs:
         if (job, run_at) not in self.queued:
             self.queued.append((job, run_at))
 
-    async def run(self, handler: Handler, *, concurrency: int) -> None:
+    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
         """Run all that is queued, in order and whatever its time, with what comes of it; then return."""
         assert concurrency > 0
+        assert grace >= AT_ONCE
         while self.queued:
             await handler(self.queued.pop(0)[0])
 

@@ -6,6 +6,7 @@ before old ones that are rendered again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
@@ -36,8 +37,19 @@ PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
 )
 """Where each kind of job stands: its lane, and its priority there; higher ones run first."""
 
+COUNTED = (ProcessImage, ReprocessImage, SendWebhook)
+"""Jobs whose records count the tries as they begin, and end them: no queue need hold one that ends its workers."""
+
 KINDS: Mapping[str, Callable[..., Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
 """Makes a job again from its name and what it is about."""
+
+
+class UnknownJob(ValueError):
+    """A job of a kind that this version does not have: a later one queued it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no kind of job is {name!r}")
+        self.name = name
 
 
 def name_of(job: Job) -> str:
@@ -46,6 +58,20 @@ def name_of(job: Job) -> str:
 
 
 def job_named(name: str) -> Job:
-    """Return the job of that name."""
+    """Return the job of that name. Raises UnknownJob."""
     kind, *about = name.split(" ")
-    return KINDS[kind](*about)
+    try:
+        return KINDS[kind](*about)
+    except (KeyError, TypeError) as error:
+        raise UnknownJob(name) from error
+
+
+def dedupe_key(job: Job, run_at: datetime | None) -> str:
+    """Return what no two jobs have that are queued or running: one for later counts apart."""
+    name = name_of(job)
+    return name if run_at is None else f"{name} at {run_at.isoformat()}"
+
+
+def delay(run_at: datetime | None, *, now: datetime) -> timedelta | None:
+    """Return how long a job has to wait."""
+    return None if run_at is None else max(run_at - now, timedelta(0))

@@ -5,24 +5,21 @@ dropped: reconcile finds from the records what is lost. A job that is queued for
 out, since it would do what the running one does; should it come too late for that, reconcile finds it as well.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 
-import structlog
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.adapters.queue.lanes import LANES, PLACES, job_named, name_of
+from safelight.adapters.queue.lanes import LANES, PLACES, dedupe_key, delay, name_of
+from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
-from safelight.ports.jobs import Handler
+from safelight.ports.jobs import AT_ONCE, Handler
 
-log = structlog.get_logger(__name__)
-
-CANCEL_TIMEOUT_S = 0.5
+STOP_WITHIN = timedelta(milliseconds=500)
 """How long a cancelled handler may take to tidy up before the queue stops without it."""
 
 LOOK_FOR_LATER_JOBS_EVERY = timedelta(milliseconds=200)
@@ -39,32 +36,24 @@ class MemoryQueue:
     async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
         lane, priority = PLACES[type(job)]
-        name = name_of(job)
         await self._queries.enqueue(
             lane.name,
-            name.encode(),
+            name_of(job).encode(),
             priority,
-            execute_after=None if run_at is None else max(run_at - self._clock.now(), timedelta(0)),
-            dedupe_key=name if run_at is None else f"{name} at {run_at.isoformat()}",
+            execute_after=delay(run_at, now=self._clock.now()),
+            dedupe_key=dedupe_key(job, run_at),
             on_conflict="skip",
         )
 
-    async def run(self, handler: Handler, *, concurrency: int) -> None:
+    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
         """Run jobs until cancelled, at most so many renderings at once. May be called again afterwards."""
         self._queries.driver = InMemoryDriver()  # nobody is left who listens for an earlier run
-        work = _Work(handler)
+        work = Work(handler)
         manager = QueueManager(self._queries)
         for lane in LANES:
-            manager.entrypoint(lane.name, concurrency_limit=lane.concurrency or concurrency)(work.run)
-        # One job to a batch, so that PgQueuer notes the end of a job at once: until then its place stays taken.
-        runner = asyncio.create_task(manager.run(batch_size=1, log_aggregation_interval=timedelta(0)))
-        try:
-            await asyncio.wait([runner])
-        finally:
-            work.stop()
-            runner.cancel()
-            await asyncio.wait([runner], timeout=CANCEL_TIMEOUT_S)
-        await runner
+            limit = lane.concurrency or concurrency
+            manager.entrypoint(lane.name, concurrency_limit=limit, executor_factory=HandBack)(work.run)
+        await run_manager(manager, work, grace=grace, stop_within=STOP_WITHIN)
 
     async def depth(self) -> int:
         """Return how many jobs wait, those for later included."""
@@ -117,32 +106,3 @@ class QuietQueries(InMemoryQueries):
         if self._waiting:
             self._waiting = False
             await super().emit_table_changed(operation)
-
-
-class _Work:
-    """Runs the handler for one job after the other; `stop` cuts off those under way, and lets no more begin."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-        self._under_way: set[asyncio.Task[object]] = set()
-        self._stopped = False
-
-    async def run(self, queued: QueuedJob) -> None:
-        """Run the handler. What it raises ends here: the record knows when to try again."""
-        task = asyncio.current_task()
-        if self._stopped or task is None:
-            return
-        self._under_way.add(task)
-        job = job_named((queued.payload or b"").decode())
-        try:
-            await self._handler(job)
-        except Exception:
-            log.exception("job_failed", job=name_of(job))
-        finally:
-            self._under_way.discard(task)
-
-    def stop(self) -> None:
-        """Cancel what is under way. PgQueuer itself would wait for it without end."""
-        self._stopped = True
-        for task in self._under_way:
-            task.cancel()

@@ -41,8 +41,18 @@ class LocalSignals:
 
     async def changed(self, image_id: ImageId) -> None:
         """Wake everyone who waits for this image."""
+        self.wake(image_id)
+
+    def wake(self, image_id: ImageId) -> None:
+        """Wake everyone who waits for this image."""
         for waiter in self._waiters.get(image_id, ()):
             waiter.wake()
+
+    def wake_all(self) -> None:
+        """Wake everyone who waits."""
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.wake()
 
     @asynccontextmanager
     async def waiter(self, image_id: ImageId) -> AsyncIterator[EventWaiter]:

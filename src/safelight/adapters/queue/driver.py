@@ -1,0 +1,130 @@
+"""PgQueuer's drivers: on a pool of our own, and in somebody else's transaction."""
+
+import asyncio
+from typing import Self
+
+import asyncpg
+from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.models import TableChangedEvent, utc_now
+from pgqueuer.ports.driver import NotifyCallback
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.queue.schema import SETTINGS
+
+
+class Wakes:
+    """Wakes PgQueuer's manager once for each time that it waits, and only then.
+
+    PgQueuer tells of every change, and its manager keeps what it has not read yet: under load it would fall behind, a
+    kilobyte for each job. Nothing is lost: a change that came after the last look at the queue wakes the manager as
+    soon as it waits.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: list[NotifyCallback] = []
+        self._changed = False
+        self._waits = False
+
+    def add(self, callback: NotifyCallback) -> None:
+        """Take the manager's ear."""
+        self._callbacks.append(callback)
+
+    def looks(self) -> None:
+        """Hear that the manager looks at the queue now."""
+        self._changed = self._waits = False
+
+    def waits(self) -> None:
+        """Hear that the manager is about to wait."""
+        self._waits = True
+        if self._changed:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the manager look, as soon as it waits."""
+        self._changed = True
+        if self._waits:
+            self._waits = False
+            event = TableChangedEvent(
+                channel=SETTINGS.channel,
+                sent_at=utc_now(),
+                type="table_changed_event",
+                operation="insert",
+                table=SETTINGS.queue_table,
+            ).model_dump_json()
+            for callback in self._callbacks:
+                callback(event)
+
+
+class _Driver:
+    """What PgQueuer asks of a driver besides statements."""
+
+    def __init__(self) -> None:
+        self._shutdown = asyncio.Event()
+        self._tasks = TaskManager()
+
+    @property
+    def shutdown(self) -> asyncio.Event:
+        """Return an event that nobody sets: managers have their own."""
+        return self._shutdown
+
+    @property
+    def tm(self) -> TaskManager:
+        """Return the driver's tasks: there are none."""
+        return self._tasks
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave open what others opened."""
+
+
+class PoolDriver(_Driver):
+    """Statements on a pool, each committed by itself. What changes is heard through `wakes`."""
+
+    def __init__(self, pool: asyncpg.Pool, wakes: Wakes) -> None:
+        super().__init__()
+        self._pool = pool
+        self._wakes = wakes
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Return the rows of a statement."""
+        return [dict(row) for row in await self._pool.fetch(query, *args)]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement."""
+        return str(await self._pool.execute(query, *args))
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Send a NOTIFY."""
+        await self._pool.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    async def add_listener(self, _channel: str, callback: NotifyCallback) -> None:
+        """Let the manager hear of changes."""
+        self._wakes.add(callback)
+
+
+class TransactionDriver(_Driver):
+    """Statements in a transaction of SQLAlchemy's, which somebody else begins and ends."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Return the rows of a statement. SQLAlchemy begins the transaction where nothing else has."""
+        ran = await self._connection.exec_driver_sql(query, args)
+        return [dict(row) for row in ran.mappings()]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement."""
+        await self._connection.exec_driver_sql(query, args)
+        return ""
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Send a NOTIFY with the commit."""
+        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    async def add_listener(self, _channel: str, _callback: NotifyCallback) -> None:
+        """Refuse: nobody listens within a transaction."""
+        raise NotImplementedError

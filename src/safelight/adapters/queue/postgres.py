@@ -1,0 +1,171 @@
+"""The queue of jobs on Postgres: PgQueuer beside the records, for as many workers as wanted.
+
+Jobs come with the transaction that asks for them, and are started by NOTIFY. A worker shows that it lives by a
+heartbeat on each job that it has; a job whose heartbeat stops is given to another.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import asyncpg
+import structlog
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.types import QueueEntrypoint
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
+from safelight.adapters.queue.errors import storage_failures
+from safelight.adapters.queue.lanes import LANES
+from safelight.adapters.queue.outbox import PostgresOutbox, put
+from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
+from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, plain, queries_on
+from safelight.adapters.queue.work import HandBack, Work, run_manager
+from safelight.domain.jobs import Job
+from safelight.ports.clock import Clock
+from safelight.ports.jobs import AT_ONCE, Handler
+
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 4
+"""Of one process, besides the one that listens: each is needed for a millisecond at a time."""
+
+ANSWER_WITHIN_S = 10.0
+"""Time for Postgres to take a connection, or to answer on it."""
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+POLL_EVERY = timedelta(seconds=5)
+MAX_TRIES = 5
+
+STOP_WITHIN = timedelta(seconds=5)
+"""How long cancelled handlers may take to tidy up, and Postgres to take their jobs back."""
+
+LOG_KEPT = timedelta(minutes=10)
+"""How long PgQueuer's own log remembers what happened to a job."""
+
+FORGET_AT_ONCE = 10_000
+FORGET = f"""
+    DELETE FROM {LOG} WHERE id IN (
+        SELECT id FROM {LOG} WHERE created < now() - $1::interval LIMIT {FORGET_AT_ONCE} FOR UPDATE SKIP LOCKED
+    )
+"""  # noqa: S608 - our own names
+
+
+class Listens(Protocol):
+    """The connection of this process that listens for NOTIFY."""
+
+    async def listen(self, channel: str, heard: Callable[[str], None], *, again: Callable[[], None]) -> None:
+        """Let `heard` have each payload, and `again` know when some may have been missed."""
+        ...
+
+
+class PostgresQueue:
+    """ports.jobs.Jobs on Postgres. Made by `open_postgres_queue`; at most one `run` at a time."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, clock: Clock, *, heartbeat_timeout: timedelta, poll_every: timedelta, max_tries: int
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._heartbeat_timeout = heartbeat_timeout
+        self._poll_every = poll_every
+        self._max_tries = max_tries
+        self._wakes = Wakes()
+        self._queries = queries_on(PoolDriver(pool, Wakes()))
+
+    def outbox(self, connection: AsyncConnection) -> PostgresOutbox:
+        """Return what queues the jobs of the transaction on that connection."""
+        return PostgresOutbox(queries_on(TransactionDriver(connection)), self._clock)
+
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+        """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
+        with storage_failures():
+            await put(self._queries, job, run_at=run_at, clock=self._clock)
+
+    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
+        """Run jobs until cancelled, at most so many renderings at once, however often Postgres goes away."""
+        while True:
+            try:
+                await self._run(handler, concurrency, grace)
+            except Exception:
+                log.exception("queue_broke_off", again_in=str(LONGEST_WAIT))
+            await asyncio.sleep(LONGEST_WAIT.total_seconds())
+
+    async def _run(self, handler: Handler, concurrency: int, grace: timedelta) -> None:
+        wakes = self._wakes = Wakes()  # nobody is left who waits for an earlier run
+        places = {QueueEntrypoint(lane.name): lane.concurrency or concurrency for lane in LANES}
+        queries = WorkerQueries(PoolDriver(self._pool, wakes), wakes, places, poll_every=self._poll_every)
+        work = Work(handler, max_tries=self._max_tries)
+        manager = QueueManager(queries, channel=SETTINGS.channel)
+        for lane in LANES:
+            manager.entrypoint(lane.name, on_failure="hold", executor_factory=HandBack)(work.run)
+        try:
+            await run_manager(
+                manager,
+                work,
+                grace=grace,
+                stop_within=STOP_WITHIN,
+                dequeue_timeout=self._poll_every,
+                heartbeat_timeout=self._heartbeat_timeout,
+            )
+        finally:
+            queries.stop()
+
+    def wake(self) -> None:
+        """Look at the queue, in case that something was missed."""
+        self._wakes.wake()
+
+    def hear(self, payload: str) -> None:
+        """Hear that something changed: the end of a job means nothing to others."""
+        if json.loads(payload).get("operation") in {"insert", "update"}:
+            self._wakes.wake()
+
+    async def depth(self) -> int:
+        """Return how many jobs wait, those for later included."""
+        with storage_failures():
+            return int(await self._pool.fetchval(f"SELECT count(*) FROM {QUEUE} WHERE status = 'queued'"))  # noqa: S608
+
+    async def forget_finished(self) -> None:
+        """Drop what PgQueuer's log says of the time before the last minutes."""
+        with storage_failures():
+            while (await self._pool.execute(FORGET, LOG_KEPT)) == f"DELETE {FORGET_AT_ONCE}":
+                pass
+
+
+@asynccontextmanager
+async def open_postgres_queue(
+    url: str,
+    clock: Clock,
+    *,
+    listener: Listens,
+    heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT,
+    poll_every: timedelta = POLL_EVERY,
+    max_tries: int = MAX_TRIES,
+) -> AsyncIterator[PostgresQueue]:
+    """Return a block with the queue in the database at `url`, whose tables `install_queue` has made.
+
+    A job is given to another worker when its own has shown no life for `heartbeat_timeout`, and one has looked, which
+    each does every `poll_every`. One that so many workers began and none ended is held, where no record counts that.
+    Connects when it is needed.
+    """
+    pool = asyncpg.create_pool(
+        plain(url),
+        min_size=0,
+        max_size=CONNECTIONS,
+        timeout=ANSWER_WITHIN_S,
+        command_timeout=ANSWER_WITHIN_S,
+        reset=_nothing,
+    )
+    async with pool:
+        queue = PostgresQueue(
+            pool, clock, heartbeat_timeout=heartbeat_timeout, poll_every=poll_every, max_tries=max_tries
+        )
+        await listener.listen(SETTINGS.channel, queue.hear, again=queue.wake)
+        yield queue
+
+
+async def _nothing(_connection: asyncpg.Connection) -> None:
+    """Leave a connection as it is: single statements leave nothing behind, and putting it right is a round trip."""

@@ -1,0 +1,159 @@
+"""PgQueuer's queries as one worker asks them: for lanes in which it has a place, and calmly while Postgres is away."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.models import JOB_STATUS, HealthCheckId, Job, JobId, QueueEntrypoint, QueueManagerId, TracebackRecord
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+from safelight.adapters.queue.driver import PoolDriver, Wakes
+from safelight.adapters.queue.errors import LOST
+from safelight.adapters.queue.schema import QUEUE, SETTINGS
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT = timedelta(milliseconds=100)
+LONGEST_WAIT = timedelta(seconds=5)
+"""Waits before Postgres is asked again that gave no answer: doubled each time."""
+
+COUNT_TRY = f"UPDATE {QUEUE} SET attempts = attempts + 1 WHERE id = ANY($1::bigint[])"  # noqa: S608 - our own name
+
+HAND_BACK = f"""
+    WITH returned AS (
+        UPDATE {QUEUE}
+        SET status = 'queued', queue_manager_id = NULL, slot = NULL, updated = now(),
+            execute_after = now() + $3::interval, attempts = greatest(attempts - 1, 0)
+        WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
+        RETURNING id
+    )
+    SELECT pg_notify('{SETTINGS.channel}', '{{"operation": "update"}}') FROM returned
+"""  # noqa: S608 - our own names
+"""Queues a job again that this worker still has, as if it had not been taken. PgQueuer's trigger tells of no update."""
+
+SOONEST = f"""
+    SELECT min(first.execute_after) - now() AS due
+    FROM unnest($1::text[]) AS lane(name)
+    CROSS JOIN LATERAL (
+        SELECT execute_after FROM {QUEUE}
+        WHERE status = 'queued' AND entrypoint = lane.name ORDER BY execute_after LIMIT 1
+    ) first
+"""  # noqa: S608 - our own name
+
+
+class WorkerQueries(Queries):
+    """The queries of one worker. `places`: how many jobs of each lane it runs at once."""
+
+    def __init__(
+        self, driver: PoolDriver, wakes: Wakes, places: Mapping[QueueEntrypoint, int], *, poll_every: timedelta
+    ) -> None:
+        super().__init__(
+            driver, QueryBuilderEnvironment(SETTINGS), QueryQueueBuilder(SETTINGS), QuerySchedulerBuilder(SETTINGS)
+        )
+        self._wakes = wakes
+        self._places = places
+        self._poll_every = poll_every
+        self._taken: dict[JobId, QueueEntrypoint] = {}
+        self._wait: timedelta | None = None
+        self._stopping = False
+
+    def _ended(self, *jobs: Job) -> None:
+        """Give the places of jobs to others, now that Postgres knows of their end."""
+        for job in jobs:
+            self._taken.pop(job.id, None)
+        self._wakes.wake()
+
+    def stop(self) -> None:
+        """Try nothing again."""
+        self._stopping = True
+
+    def _free(self) -> list[QueueEntrypoint]:
+        """Return the lanes in which there is a place."""
+        taken = Counter(self._taken.values())
+        return [lane for lane, places in self._places.items() if taken[lane] < places]
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """Take the next job for which there is a place, and count the try before it is begun.
+
+        Places are counted here: PgQueuer's own limits count the jobs of all workers together.
+        """
+        self._wakes.looks()
+        free = {lane: entrypoints[lane] for lane in self._free()}
+        if not free or self._stopping:
+            return []
+        try:
+            jobs = await super().dequeue(
+                batch_size, free, queue_manager_id, global_concurrency_limit, heartbeat_timeout
+            )
+            if jobs:
+                await self.driver.execute(COUNT_TRY, [job.id for job in jobs])
+        except LOST as error:
+            self._note_loss(error)
+            return []
+        self._note_answer()
+        self._taken.update((job.id, job.entrypoint) for job in jobs)
+        return [job.model_copy(update={"attempts": job.attempts + 1}) for job in jobs]
+
+    async def eligible_queued_work(self, _entrypoints: list[QueueEntrypoint]) -> int:
+        """Hear that the manager is about to wait. It need not look again in a moment, as every change wakes it."""
+        self._wakes.waits()
+        return 0
+
+    async def next_deferred_eta(self, _entrypoints: list[QueueEntrypoint]) -> timedelta:
+        """Return how long to wait for the next job for which there is a place, or for Postgres."""
+        free = self._free()
+        if self._wait is None and free:
+            try:
+                due = (await self.driver.fetch(SOONEST, free))[0]["due"]
+            except LOST as error:
+                self._note_loss(error)
+            else:
+                return min(due, self._poll_every) if isinstance(due, timedelta) else self._poll_every
+        return self._poll_every if self._wait is None else self._wait
+
+    async def retry_job(self, job: Job, delay: timedelta, _traceback_record: TracebackRecord | None) -> None:
+        """Hand a job back. Where that fails, another worker has it once it is seen that nobody works on it."""
+        try:
+            await self.driver.execute(HAND_BACK, job.id, job.queue_manager_id, delay)
+        except LOST as error:
+            log.warning("job_not_handed_back", job_id=job.id, reason=str(error))
+        self._ended(job)
+
+    async def log_jobs(self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]) -> None:
+        """Note the end of jobs, however long Postgres is away."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await super().log_jobs(job_status)
+            except LOST:
+                if self._stopping:
+                    raise
+            else:
+                self._ended(*(job for job, _, _ in job_status))
+                return
+            await asyncio.sleep(wait.total_seconds())
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def notify_health_check(self, _health_check_event_id: HealthCheckId) -> None:
+        """Leave it to the listener to see whether it hears."""
+        await asyncio.Event().wait()
+
+    def _note_loss(self, error: Exception) -> None:
+        self._wait = FIRST_WAIT if self._wait is None else min(2 * self._wait, LONGEST_WAIT)
+        log.warning("queue_unreachable", reason=str(error) or type(error).__name__, again_in=str(self._wait))
+
+    def _note_answer(self) -> None:
+        if self._wait is not None:
+            log.info("queue_reached")
+        self._wait = None
