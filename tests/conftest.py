@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from safelight.adapters.queue.install import install_queue
 from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.s3.credentials import AccessKey, S3Credentials
 from safelight.testing.postgres import Postgres, a_postgres
@@ -43,7 +44,7 @@ def postgres() -> Iterator[Postgres]:
     with a_postgres() as server:
         url = server.create_database(EMPTY)
         with ThreadPoolExecutor(1) as apart:
-            apart.submit(asyncio.run, migrate_postgres(url)).result()
+            apart.submit(asyncio.run, migrate_postgres(url, install=install_queue)).result()
         yield server
 
 

@@ -4,12 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from safelight.adapters.listener import open_postgres_listener
 from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.queue.install import install_queue
 from safelight.adapters.queue.memory import MemoryQueue
+from safelight.adapters.queue.postgres import open_postgres_queue
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.migrate_postgres import migrate_postgres
+from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.signals.local import LocalSignals
+from safelight.adapters.signals.postgres import open_postgres_signals
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import Jobs
 from safelight.ports.signals import Signals
@@ -34,6 +39,16 @@ async def open_database(settings: Settings, *, clock: Clock, metrics: Prometheus
     def observe(what: str, seconds: float) -> None:
         metrics.latency(f"database {what}", seconds)
 
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        async with (
+            open_postgres_listener(url) as listener,
+            open_postgres_queue(url, clock, listener=listener) as queue,
+            open_postgres_signals(listener, max_waiters=settings.max_waiters) as signals,
+            open_postgres_records(url, queue.outbox, observe=observe) as records,
+        ):
+            yield Database(records, queue, signals)
+        return
     jobs = MemoryQueue(clock)
     async with open_records(settings.data / DATABASE_FILE, jobs, observe=observe) as records:
         yield Database(records, jobs, LocalSignals(max_waiters=settings.max_waiters))
@@ -44,4 +59,4 @@ async def migrate_database(settings: Settings) -> None:
     if settings.database_url is None:
         migrate(settings.data / DATABASE_FILE)
     else:
-        await migrate_postgres(settings.database_url.get_secret_value())
+        await migrate_postgres(settings.database_url.get_secret_value(), install=install_queue)

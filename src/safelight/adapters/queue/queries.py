@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.models import JOB_STATUS, HealthCheckId, Job, JobId, QueueEntrypoint, QueueManagerId, TracebackRecord
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from safelight.adapters.queue.driver import PoolDriver, Wakes
 from safelight.adapters.queue.errors import LOST
-from safelight.adapters.queue.schema import QUEUE, SETTINGS
+from safelight.adapters.queue.schema import QUEUE, SETTINGS, builders
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +50,7 @@ class WorkerQueries(Queries):
     def __init__(
         self, driver: PoolDriver, wakes: Wakes, places: Mapping[QueueEntrypoint, int], *, poll_every: timedelta
     ) -> None:
-        super().__init__(
-            driver, QueryBuilderEnvironment(SETTINGS), QueryQueueBuilder(SETTINGS), QuerySchedulerBuilder(SETTINGS)
-        )
+        super().__init__(driver, *builders())
         self._wakes = wakes
         self._places = places
         self._poll_every = poll_every

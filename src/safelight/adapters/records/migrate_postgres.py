@@ -26,7 +26,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30))
 """How long everybody else goes first after a table was busy, time after time; then it is given up."""
 
 Install = Callable[[AsyncConnection], Awaitable[None]]
-"""Makes, or renews, what else lies in the database: within the caller's transaction, and again without harm."""
+"""Makes, or renews, what else lies in the database, each statement by itself, and again without harm."""
 
 
 async def nothing(_connection: AsyncConnection) -> None:
@@ -46,8 +46,7 @@ async def migrate_postgres(
         await connection.commit()
         if missing:
             await _upgrade(connection, pauses)
-        async with connection.begin():
-            await install(connection)
+        await install(await connection.execution_options(isolation_level="AUTOCOMMIT"))
         return missing
 
 
