@@ -1,7 +1,7 @@
 """What the units forbid, without systemd: `python confined.py CALLS... -- PROGRAM` runs a program under it.
 
-It may make the system calls that a unit allows and no others, have no memory that is both written and run, and use three
-families of sockets. What units forbid of files and rights is tried where the container is.
+It may make the system calls that a unit allows and no others, have no memory that is both written and run, and use
+three families of sockets. What units forbid of files and rights is tried where the container is.
 """
 
 import ctypes
