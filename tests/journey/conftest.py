@@ -1,17 +1,13 @@
 """What the tests of servers use, and of commands beside them."""
 
-import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -21,6 +17,7 @@ import pytest
 from credentials import bearer
 from safelight.testing import corpus
 from safelight.testing.clamav import ClamAVDaemon
+from safelight.testing.receiver import SECRET, Receiver, receiving
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -28,10 +25,6 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND_WITHIN_S = 120
 
 ORIGIN = "https://app.example"
-WEBHOOK_SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVz"
-
-FAILS = re.compile(r"fails-(\d+)-times")
-"""File names of images about which the receiver does not want to hear at first."""
 
 
 @pytest.fixture
@@ -66,62 +59,11 @@ def picture() -> Callable[[int], bytes]:
     return make
 
 
-@dataclass
-class Receiver:
-    """The application's end of the webhooks: what came, and what is answered.
-
-    The n-th try for an image whose file is called `fails-<m>-times...` gets a 500 while n <= m, any other a 204.
-    """
-
-    port: int = 0
-    connections: int = 0
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hooks"
-
-    def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Keep a message and return what to answer."""
-        self.requests.append((headers, body))
-        wanted = FAILS.match(json.loads(body)["data"]["filename"])
-        return 500 if wanted and len(self.tries(headers["webhook-id"])) <= int(wanted[1]) else 204
-
-    def tries(self, webhook_id: str) -> list[tuple[dict[str, str], bytes]]:
-        """Return what came under this id."""
-        return [one for one in self.requests if one[0]["webhook-id"] == webhook_id]
-
-    def about(self, image_id: str) -> list[tuple[dict[str, str], bytes]]:
-        """Return what came of this image."""
-        return [one for one in list(self.requests) if json.loads(one[1])["data"]["id"] == image_id]
-
-
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
     """A real server on loopback that takes webhooks."""
-    taken = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def setup(self) -> None:
-            taken.connections += 1
-            super().setup()
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(taken.take({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        taken.port = server.server_port
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with receiving() as taken:
         yield taken
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +76,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> 
         "max_page": "5",
         "retry_base": "0.2",
         "webhook_url": receiver.url,
-        "webhook_secret": WEBHOOK_SECRET,
+        "webhook_secret": SECRET,
         "webhook_private": "true",
         "webhook_retry_base": "0.2",
         "allowed_origins": ORIGIN,

@@ -1,6 +1,6 @@
 """Opens the records with their queue and their signals: SQLite and memory within one process, or Postgres for many."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.queue.install import install_queue
 from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.queue.postgres import open_postgres_queue
-from safelight.adapters.records.migrate import migrate
+from safelight.adapters.records.migrate import migrate, pending_migrations
 from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import SqlRecords, open_records
@@ -54,9 +54,14 @@ async def open_database(settings: Settings, *, clock: Clock, metrics: Prometheus
         yield Database(records, jobs, LocalSignals(max_waiters=settings.max_waiters))
 
 
-async def migrate_database(settings: Settings) -> None:
-    """Make the database, or bring it to the tables of this version; several processes may try. Raises StorageFailed."""
-    if settings.database_url is None:
-        migrate(settings.data / DATABASE_FILE)
-    else:
-        await migrate_postgres(settings.database_url.get_secret_value(), install=install_queue)
+async def migrate_database(settings: Settings) -> Sequence[str]:
+    """Make the database, or bring it to the tables of this version, and return the revisions that it lacked.
+
+    Several processes may try at once. Raises StorageFailed.
+    """
+    if settings.database_url is not None:
+        return await migrate_postgres(settings.database_url.get_secret_value(), install=install_queue)
+    database = settings.data / DATABASE_FILE
+    lacking = pending_migrations(database)
+    migrate(database)
+    return lacking

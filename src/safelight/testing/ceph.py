@@ -106,12 +106,12 @@ class CephServer:
         self.secret_access_key = secrets.token_hex(20)
         self.region = REGION
         self._folder = Path(tempfile.mkdtemp(prefix="safelight-ceph-"))
-        self._port, monitor_port = _free_ports()
+        self.port, monitor_port = _free_ports()
         self._fsid = str(uuid.uuid4())
         self._monitor_address = f"[v2:{HOST}:{monitor_port}]"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._configuration = CONFIGURATION.format(
-            fsid=self._fsid, folder=self._folder, port=self._port, monitor_port=monitor_port
+            fsid=self._fsid, folder=self._folder, port=self.port, monitor_port=monitor_port
         )
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ class CephServer:
     @property
     def endpoint(self) -> str:
         """The URL that buckets lie under."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{HOST}:{self.port}"
 
     @property
     def environment(self) -> Mapping[str, str]:

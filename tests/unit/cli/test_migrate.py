@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from safelight.apps.lock import data_lock
+from safelight.testing.postgres import PostgresServer
 
 Run = Callable[..., Result]
 
@@ -38,12 +40,24 @@ def test_tables_do_not_change_under_a_running_server(run: Run, tmp_path: Path) -
     assert not (tmp_path / "safelight.db").exists()
 
 
-def test_the_database_of_a_later_version_is_refused(run: Run, data: Path) -> None:
+def test_the_database_of_a_later_version_that_supports_this_one_no_more_is_refused(run: Run, data: Path) -> None:
     with closing(sqlite3.connect(data / "safelight.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE supported SET oldest = '9998'")
         database.commit()
 
     refused = run("migrate", "--data", data)
 
     assert refused.exit_code == 1
     assert "later version" in refused.stderr
+
+
+def test_a_postgres_database_gets_its_tables_and_its_queue(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with PostgresServer() as postgres:
+        monkeypatch.setenv("SAFELIGHT_DATABASE_URL", postgres.create_database("empty"))
+
+        first, second = run("migrate"), run("migrate")
+
+    assert first.exit_code == 0
+    assert "Migrated the database of SAFELIGHT_DATABASE_URL: revisions 0001" in first.stdout
+    assert "The database of SAFELIGHT_DATABASE_URL is up to date" in second.stdout
