@@ -19,6 +19,7 @@ from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.seal import KeyringSeal
 from safelight.domain import keys
+from safelight.domain.declaration import Declaration
 from safelight.domain.events import Action, Delivery, Origin
 from safelight.domain.image import Image, ImageId, Rendition, State
 from safelight.domain.jobs import Job
@@ -114,6 +115,14 @@ class Stage:
         """End that block."""
         async with self.records.transaction() as tx:
             await tx.owners.unblock(image.owner or "")
+
+    async def outdate(self, kind: Kind) -> None:
+        """Let another process have declared the kind with one variant more, so that this one's file is the older."""
+        here = Declaration.of(kind)
+        newer = Declaration(kind.name, {**here.variants, "newer": "f" * 16})
+        async with self.records.transaction() as tx:
+            for declaration in (here, newer):
+                await tx.declarations.declare(declaration, at=self.clock.now())
 
     def upload(self, image: Image, *, attempt: int = 1, content: bytes = FILE) -> None:
         """Let the bytes of an upload be there."""

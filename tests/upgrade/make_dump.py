@@ -18,6 +18,7 @@ from safelight.adapters.records.outbox import after_commit
 from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import open_records
 from safelight.domain.answer import Question
+from safelight.domain.declaration import Declaration
 from safelight.domain.events import Action, AuditEvent, Delivery
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Ending, Image, NewImage, State
 from safelight.domain.jobs import DeliveryId
@@ -34,6 +35,7 @@ LEASE = NOW + timedelta(minutes=5)
 LIMITS = OwnerLimits(requests_per_minute=100, open_uploads=100, images=100, bytes=10**9)
 POST = Attachment("post", "7")
 CLAIMED_UNTIL, KEPT_UNTIL = NOW + timedelta(minutes=1), NOW + timedelta(days=1)
+DECLARATIONS = (Declaration("avatar", {"thumb": "a" * 16}), Declaration("avatar", {"thumb": "b" * 16}))
 ANSWERED = Question("key:k1", "0190-once", "d" * 64)
 
 
@@ -66,6 +68,8 @@ async def fill(tx: Transaction) -> None:
     await fill_places(tx)
     await fill_owners(tx)
     await fill_sides(tx)
+    for declaration in DECLARATIONS:
+        await tx.declarations.declare(declaration, at=NOW)
 
 
 async def fill_places(tx: Transaction) -> None:

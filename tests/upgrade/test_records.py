@@ -12,6 +12,7 @@ from safelight.adapters.records.migrate import migrate, pending_migrations
 from safelight.adapters.records.revisions import every_revision
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.answer import Question
+from safelight.domain.declaration import Declaration, Declared
 from safelight.domain.errors import OwnerBlocked, QuotaExceeded, TooManyRequests
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Attachment, Checksum, ChecksumAlgorithm, Ending, ImageId, State
@@ -161,3 +162,11 @@ async def test_what_was_being_moved_is_cleared_when_it_was_to_be(records: SqlRec
 
     assert before == []
     assert [(int(image.id, 16), image.clear_due_at, image.reprocess_wanted_at) for image in after] == [(8, due_at, NOW)]
+
+
+@pytest.mark.parametrize("left_behind", since("0004"), ids=named, indirect=True)
+async def test_the_declaration_that_held_holds(records: SqlRecords) -> None:
+    async with records.reading() as snapshot:
+        declared = await snapshot.declared("avatar")
+
+    assert declared == Declared(Declaration("avatar", {"thumb": "b" * 16}), since=NOW)

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import Reason
 from safelight.domain.image import Look
 from safelight.domain.keys import Key
@@ -13,7 +14,8 @@ class Done:
     """Everything is stored: `renditions` are the keys of all that was planned.
 
     `unscanned` says why the file was taken without the scan that its kind declares; empty where it was not.
-    `one_per_record`: it takes the place of the image of this kind that its record has.
+    `one_per_record`: it takes the place of the image of this kind that its record has. `declaration` is what its kind
+    is declared as by the process that rendered it.
     """
 
     look: Look | None
@@ -21,6 +23,7 @@ class Done:
     renditions: AbstractSet[Key] = frozenset()
     unscanned: str = ""
     one_per_record: bool = False
+    declaration: Declaration | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The scanner gave no answer: the file waits for it, for however long. It was not a try at the image."""
+    """The file waits, for a scanner or for a worker with a newer kinds file. It was not a try at the image."""
 
     code: str
     detail: str

@@ -1,15 +1,16 @@
 """6 FINALIZE: give an image the state that its processing earned, and owe the application the news."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from safelight.deeds.declared import is_older
 from safelight.deeds.occasion import Occasion, owe_news
 from safelight.deeds.place import hold_place, settle_place
 from safelight.domain import keys
 from safelight.domain.errors import SENTENCES, OwnerBlocked
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Ending, Image, ImageId, State
-from safelight.domain.jobs import ProcessImage, PurgeImage
+from safelight.domain.jobs import ProcessImage, PurgeImage, ReprocessImage
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.retry import Backoff
 from safelight.domain.who import SYSTEM
@@ -64,13 +65,13 @@ async def finalize_image(
     made, and nothing of an earlier one that its kind does not plan any more. Where a record has one image of this kind,
     a ready one takes the place of the one before, which is deleted; or is deleted itself, where one that was attached
     later was ready first. A rejected file is purged; our own fault is tried again later, up to the limit. One that
-    waits for its scanner waits on, however long; it may not have been taken at all. While its owner is blocked, an
-    image comes to no end: it goes back, as if nobody had tried. Raises WrongState where the image is not this
+    waits for a scanner, or for another worker, waits on; it may not have been taken at all. While its owner is blocked,
+    an image comes to no end: it goes back, as if nobody had tried. Raises WrongState where the image is not this
     attempt's any more: whoever has it now decides.
     """
     now = clock.now()
     if isinstance(outcome, Waits) and image.state is State.UPLOADED:
-        await _put_off(image, records, again=_after_scanner(image, now, retries))
+        await _put_off(image, records, again=_as_long_again(image, now, retries))
         return State.UPLOADED
     verdict = _verdict(image, outcome, now, retries)
     try:
@@ -95,11 +96,10 @@ async def _end(
     replaces = isinstance(outcome, Done) and outcome.one_per_record and verdict.state is State.READY
     if replaces:
         await hold_place(image.id, tx)
-    moved = await tx.move(
-        image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes
-    )
     if isinstance(outcome, Done):
-        await _drop_unplanned(image, outcome, tx)
+        moved = await _finish(image, outcome, verdict, occasion.at, tx)
+    else:
+        moved = await _move(image, verdict, tx)
     if verdict.state is State.UPLOADED:
         await tx.enqueue(ProcessImage(image.id), run_at=verdict.changes.next_attempt_at)
     else:
@@ -115,6 +115,26 @@ async def _end(
     return replaced
 
 
+async def _move(image: Image, verdict: _Verdict, tx: Transaction) -> Image:
+    return await tx.move(
+        image.id, was=State.PROCESSING, now=verdict.state, attempt=image.attempt, changes=verdict.changes
+    )
+
+
+async def _finish(image: Image, done: Done, verdict: _Verdict, now: datetime, tx: Transaction) -> Image:
+    """Move a finished image, and see that in the end it has what its kind is declared to have, and nothing else."""
+    if done.declaration is None or not await is_older(done.declaration, tx):
+        moved = await _move(image, verdict, tx)
+        await _drop_unplanned(image, done, tx)
+        return moved
+    if not done.original_kept:  # it can never be rendered again
+        return await _move(image, verdict, tx)
+    wanted = replace(verdict.changes, reprocess_wanted_at=now)
+    moved = await _move(image, replace(verdict, changes=wanted), tx)
+    await tx.enqueue(ReprocessImage(image.id))
+    return moved
+
+
 async def _put_off(image: Image, records: Records, *, again: datetime) -> None:
     """Let an image that nobody has taken wait on. Nothing of it changes that can be seen from outside."""
     async with records.transaction() as tx:
@@ -122,8 +142,8 @@ async def _put_off(image: Image, records: Records, *, again: datetime) -> None:
         await tx.enqueue(ProcessImage(image.id), run_at=again)
 
 
-def _after_scanner(image: Image, now: datetime, retries: Retries) -> datetime:
-    """Return when to ask the scanner again: no try is counted, so that how old the image is says how long to wait."""
+def _as_long_again(image: Image, now: datetime, retries: Retries) -> datetime:
+    """Return when to look again: no try is counted, so that how old the image is says how long to wait."""
     return retries.backoff.as_long_again(image.created_at, now=now)
 
 
@@ -151,7 +171,7 @@ def _verdict(image: Image, outcome: Outcome, now: datetime, retries: Retries) ->
         case Spoilt(reason):
             return _Verdict(State.REJECTED, Changes(ending=Ending(reason, SENTENCES[reason])), reason)
         case Waits(code):  # the try was none: its attempt is given back
-            again = _after_scanner(image, now, retries)
+            again = _as_long_again(image, now, retries)
             return _Verdict(State.UPLOADED, Changes(next_attempt_at=again, attempt=image.attempt - 1), code)
         case Broken(code) if image.attempt >= retries.max_attempts:
             return _Verdict(State.FAILED, Changes(ending=Ending(code, FAILED_MESSAGE)), code)

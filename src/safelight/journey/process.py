@@ -5,7 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
+from safelight.deeds.declared import is_older
 from safelight.domain import keys
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import ImageRejected, Ours, ScannerFailed, UnknownKind, WrongState
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
@@ -19,6 +21,12 @@ from safelight.ports.records import Records
 from safelight.ports.renderer import Inspected, Recipe, Rendered, Renderer
 from safelight.ports.scanner import Scanner
 from safelight.ports.signals import Signals
+from safelight.ports.snapshot import Snapshot
+
+UPGRADED_WITHIN = timedelta(hours=1)
+"""How long an image waits for a process with a newer kinds file than this one's, from its request on."""
+
+KINDS_OLDER = "kinds_older"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +60,17 @@ async def process_image(  # noqa: PLR0913 - a step is told its whole world by na
     of its lease. An image that so many workers took and never ended is not touched again: it may be what ended them.
 
     Where its kind has a scanner, that is asked for first: while it is down, the image is not even taken, and returned
-    as it is. What was scanned is what is decoded.
+    as it is. What was scanned is what is decoded. So it is for some time where this process has an older kinds file,
+    and what it would leave out could not be made later.
     """
-    known = await _known(image_id, records)
+    async with records.glance() as snapshot:
+        known = await snapshot.image(image_id)
+        newer = await _newer(known.kind, kinds, snapshot)
     gate = _Gate(kinds[known.kind].scan if known.kind in kinds else None, scanner, accept=terms.accept_unscanned)
-    if known.state is State.UPLOADED and gate.is_guarded:
+    if known.state is State.UPLOADED and (newer or gate.is_guarded):
         if known.next_attempt_at is not None and known.next_attempt_at > clock.now():
             return None  # it waits already, and a job for then is queued
-        if (waits := await gate.see()) is not None:
+        if (waits := _for_a_newer_host(known, newer, clock) or await gate.see()) is not None:
             return known, waits
     image = await _take(known, records, clock, terms.lease)
     if image is None:
@@ -94,9 +105,19 @@ def _too_late(work: "_Work", lease: timedelta) -> Outcome:
     return Broken("processing_timeout", f"processing took longer than {lease}")
 
 
-async def _known(image_id: ImageId, records: Records) -> Image:
-    async with records.reading() as snapshot:
-        return await snapshot.image(image_id)
+async def _newer(name: str, kinds: Kinds, snapshot: Snapshot) -> str:
+    """Return why this process should not render images of a kind while another may; empty where there is no reason."""
+    if name not in kinds:
+        return "it does not declare the kind" if await snapshot.declared(name) is not None else ""
+    if kinds[name].keep_original or not await is_older(Declaration.of(kinds[name]), snapshot):
+        return ""
+    return "it declares other variants, which could not be rendered later: the kind keeps no originals"
+
+
+def _for_a_newer_host(known: Image, newer: str, clock: Clock) -> Waits | None:
+    if newer and clock.now() < known.created_at + UPGRADED_WITHIN:
+        return Waits(KINDS_OLDER, f"the kinds file of this process is older than another's: {newer}")
+    return None
 
 
 async def _take(known: Image, records: Records, clock: Clock, lease: timedelta) -> Image | None:
@@ -185,7 +206,14 @@ class _Work:
                 await self._signals.changed(self._image.id)
         if kind.keep_original:
             await self._objects.copy(source, keys.original(self._image.id), if_match=stored.etag)
-        return Done(look, kind.keep_original, self._stored, unscanned, one_per_record=kind.one_per_record)
+        return Done(
+            look,
+            kind.keep_original,
+            self._stored,
+            unscanned,
+            one_per_record=kind.one_per_record,
+            declaration=Declaration.of(kind),
+        )
 
     async def _note(self, inspected: Inspected, kind: Kind) -> None:
         expected = sum(1 for _ in plan(kind.eager, Size(inspected.width, inspected.height)))

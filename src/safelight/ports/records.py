@@ -18,6 +18,7 @@ from safelight.domain.image import Ending, Image, ImageId, Look, NewImage, Rendi
 from safelight.domain.jobs import DeliveryId, Job
 from safelight.domain.who import ApiKey, ApiKeyId
 from safelight.ports.answers import Answers
+from safelight.ports.declarations import Declarations
 from safelight.ports.owners import Owners
 from safelight.ports.places import Places
 from safelight.ports.sides import Sides
@@ -42,6 +43,7 @@ class Changes:
     hidden: bool | None = None
     public: bool | None = None
     attempt: int | None = None
+    reprocess_wanted_at: datetime | None = None
 
 
 UNCHANGED = Changes()
@@ -68,6 +70,11 @@ class Transaction(Snapshot, Protocol):
     @property
     def answers(self) -> Answers:
         """Return the answers that are kept for repeated calls."""
+        ...
+
+    @property
+    def declarations(self) -> Declarations:
+        """Return what hosts declared of kinds."""
         ...
 
     async def add(self, image: NewImage) -> Image:

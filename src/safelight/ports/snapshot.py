@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from safelight.domain.declaration import Declared
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import Attachment, Image, ImageId, Rendition, State
 from safelight.domain.jobs import DeliveryId
@@ -154,4 +155,12 @@ class Snapshot(Protocol):
 
     async def oldest_waiting(self) -> datetime | None:
         """Return since when the longest-waiting uploaded image has been waiting for a worker, or None."""
+        ...
+
+    async def declared(self, kind: str) -> Declared | None:
+        """Return the declaration that holds for a kind; None where no host has declared it."""
+        ...
+
+    async def every_declared(self) -> Sequence[Declared]:
+        """Return the declarations that hold, in order of their kinds' names."""
         ...

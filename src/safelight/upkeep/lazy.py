@@ -29,15 +29,19 @@ async def render_lazily(
 
     Only what the kind declares as lazy is ever rendered. It does not take the image, so that two variants can be
     rendered at once; where somebody else takes it meanwhile, to render it anew or to move it, nothing is kept and the
-    next reader asks again. Nothing is rendered while its owner is blocked. Raises what `render_variants` does.
+    next reader asks again. Nothing is rendered while its owner is blocked, nor where another process has declared the
+    variant otherwise later: the next reader's job may reach that one. Raises what `render_variants` does.
     """
     async with records.reading() as snapshot:
         image = await snapshot.image(image_id)
         stored = await snapshot.renditions(image_id)
         is_blocked = image.owner is not None and (await snapshot.owner(image.owner)).blocked_at is not None
+        declared_last = await snapshot.declared(image.kind)
     kind = kinds[image.kind]
     declared = kind.variants.get(variant)
     if is_blocked or image.state is not State.READY or declared is None or not declared.lazy:
+        return 0
+    if declared_last is not None and not declared_last.declaration.agrees(kind, variant):
         return 0
     if any(one.variant == variant and one.fingerprint == declared.fingerprint for one in stored):
         return 0

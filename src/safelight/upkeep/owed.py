@@ -1,12 +1,16 @@
 """A reprocess that is owed: noted with the image, so that no queue can lose it; tried again; given up in the end."""
 
+from safelight.deeds.declared import HANDED_BACK_FOR, is_older
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import ReprocessImage
+from safelight.domain.kind import Kinds
 from safelight.journey.finalize import Retries
 from safelight.ports.clock import Clock
 from safelight.ports.records import Records
+from safelight.ports.snapshot import Snapshot
 
 
 async def owe_reprocess(image: Image, origin: Origin, *, records: Records, clock: Clock) -> None:
@@ -23,11 +27,14 @@ async def owe_reprocess(image: Image, origin: Origin, *, records: Records, clock
         await tx.enqueue(ReprocessImage(image.id))
 
 
-async def begin_reprocess(image_id: ImageId, *, records: Records, clock: Clock, retries: Retries) -> Image | None:
-    """Note one more try, and return the image; None where no try is owed or due.
+async def begin_reprocess(
+    image_id: ImageId, *, kinds: Kinds, records: Records, clock: Clock, retries: Retries
+) -> Image | None:
+    """Note one more try, and return the image; None where no try is owed or due, or it is not for this process.
 
     The try counts from its beginning: one that kills its worker counts as well. Should it fail, reconcile finds the
-    image when the next is due.
+    image when the next is due. Where the kinds file of this process is an older one, none is counted, and the job goes
+    back: another process may get it the next time.
     """
     now = clock.now()
     async with records.transaction() as tx:
@@ -35,8 +42,19 @@ async def begin_reprocess(image_id: ImageId, *, records: Records, clock: Clock, 
         waits = image.next_attempt_at is not None and image.next_attempt_at > now
         if image.state is not State.READY or image.reprocess_wanted_at is None or waits:
             return None
+        if await _is_for_a_newer_host(image.kind, kinds, tx):
+            again = now + HANDED_BACK_FOR
+            await tx.postpone(image_id, was=State.READY, until=again)
+            await tx.enqueue(ReprocessImage(image_id), run_at=again)
+            return None
         again = retries.backoff.after(image.reprocess_tries + 1, now=now)
         return await tx.begin_reprocess(image, next_attempt_at=again)
+
+
+async def _is_for_a_newer_host(name: str, kinds: Kinds, snapshot: Snapshot) -> bool:
+    if name not in kinds:
+        return await snapshot.declared(name) is not None
+    return await is_older(Declaration.of(kinds[name]), snapshot)
 
 
 async def give_up_reprocess(image: Image, *, records: Records) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
+from safelight.deeds.declared import is_older
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.geometry import Size, plan
@@ -58,7 +60,8 @@ async def reprocess_image(
 
     The image stays ready and shows its old renditions until then. Those, and renditions that the kind does not declare
     any more, are retired: the sweep removes them when no URL leads there any more. What was owed of it by then is
-    settled, unless only missing variants were asked for.
+    settled, unless only missing variants were asked for. Neither is done where another process has declared the kind
+    otherwise meanwhile.
 
     Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its original was not
     kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
@@ -96,9 +99,10 @@ async def _swap(  # noqa: PLR0917 - what is swapped, and the world it happens in
         await tx.drop_renditions(image.id, made)  # of an equal recipe the size in bytes may differ all the same
         for rendition in made:
             await tx.add_rendition(rendition, attempt=image.attempt)
-        stale = _stale(image, await tx.renditions(image.id), kind)
-        await tx.retire_renditions(image.id, stale, at=now)
-        if image.reprocess_wanted_at is not None and which is not Which.MISSING:
+        is_ours = not await is_older(Declaration.of(kind), tx)
+        if is_ours:
+            await tx.retire_renditions(image.id, _stale(image, await tx.renditions(image.id), kind), at=now)
+        if is_ours and image.reprocess_wanted_at is not None and which is not Which.MISSING:
             await tx.settle_reprocess(image.id, wanted_at=image.reprocess_wanted_at)
         await tx.audit(Origin(SYSTEM).event(Action.REPROCESSED, at=now, image=image, result=f"{len(made)} made"))
 

@@ -22,7 +22,7 @@ from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.urls import Links
 from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
-from safelight.journey.process import Terms, process_image
+from safelight.journey.process import KINDS_OLDER, Terms, process_image
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.metrics import Metrics
 from safelight.ports.notifier import Notifier
@@ -174,7 +174,9 @@ class Handlers:
 
     async def _reprocess(self, image_id: ImageId) -> None:
         parts = self._parts
-        image = await begin_reprocess(image_id, records=parts.records, clock=parts.clock, retries=parts.retries)
+        image = await begin_reprocess(
+            image_id, kinds=parts.kinds, records=parts.records, clock=parts.clock, retries=parts.retries
+        )
         if image is None:
             return
         if image.reprocess_tries > parts.retries.max_attempts:
@@ -273,7 +275,8 @@ def _tell(image: Image, outcome: Outcome, state: State, took: timedelta) -> None
         case Spoilt(reason, detail):
             event.info("image_rejected", reason=reason, **({"detail": detail} if detail else {}))
         case Waits(code, detail):
-            event.warning("image_waits_for_scanner", code=code, detail=detail)
+            awaited = "newer_kinds" if code == KINDS_OLDER else "scanner"
+            event.warning(f"image_waits_for_{awaited}", code=code, detail=detail)
         case Broken(code, detail, error):
             event.warning("image_not_processed", code=code, detail=detail, exc_info=error)
 

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import SENTENCES, Reason, WrongState
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Attachment, Ending, Image, Look, Rendition, State
-from safelight.domain.jobs import ProcessImage, PurgeImage, SendWebhook
+from safelight.domain.jobs import ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
+from safelight.testing.samples import rendition
 
 LOOK = Look("3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#7a5b3c")
 BROKEN = Broken("rendering_failed", "no answer")
@@ -333,3 +335,51 @@ async def test_a_spoilt_file_that_is_hidden_is_rejected_without_a_look(stage: An
     image = await stage.image_in(State.PROCESSING, hidden=True)
 
     assert await finalize(stage, image, Spoilt(Reason.DAMAGED)) is State.REJECTED
+
+
+async def finished_by_an_older_process(stage: Any, *, original_kept: bool = True, **changes: Any) -> Image:
+    """Let a process with an older kinds file finish an image, of which a newer one has rendered something before."""
+    kind = stage.kinds["avatar"]
+    await stage.outdate(kind)
+    image = await stage.image_in(State.UPLOADED, **changes)
+    async with stage.records.transaction() as tx:
+        image = await tx.take(image, now=State.PROCESSING, lease_until=stage.clock.now())
+        await tx.add_rendition(rendition(image.id, "newer"), attempt=image.attempt)
+    await finalize(stage, image, Done(LOOK, original_kept=original_kept, declaration=Declaration.of(kind)))
+    return await stage.stored(image.id)
+
+
+async def test_a_process_with_an_older_kinds_file_undoes_nothing_and_has_the_image_rendered_again(stage: Any):
+    image = await finished_by_an_older_process(stage)
+
+    assert (image.state, image.reprocess_wanted_at) == (State.READY, stage.clock.now())
+    assert ReprocessImage(image.id) in stage.queued()
+    assert [one.variant for one in await stage.renditions(image.id)] == ["newer"]
+
+
+async def test_one_that_is_held_is_to_be_rendered_again_as_well_once_it_is_ready(stage: Any):
+    image = await finished_by_an_older_process(stage, hidden=True, public=False)
+
+    async with stage.records.transaction() as tx:
+        held_back = await tx.awaiting_reprocess(stage.clock.now(), limit=10)
+        await tx.move(image.id, was=State.HELD, now=State.READY)
+        due = await tx.awaiting_reprocess(stage.clock.now(), limit=10)
+    assert held_back == []
+    assert [one.id for one in due] == [image.id]
+
+
+async def test_what_has_no_original_is_not_to_be_rendered_again(stage: Any):
+    image = await finished_by_an_older_process(stage, original_kept=False)
+
+    assert (image.state, image.reprocess_wanted_at) == (State.READY, None)
+
+
+async def test_a_process_whose_kinds_file_is_the_newest_has_nothing_rendered_again(stage: Any):
+    image = await taken(stage)
+    declaration = Declaration.of(stage.kinds["avatar"])
+    async with stage.records.transaction() as tx:
+        await tx.declarations.declare(declaration, at=stage.clock.now())
+
+    await finalize(stage, image, Done(LOOK, original_kept=True, declaration=declaration))
+
+    assert (await stage.stored(image.id)).reprocess_wanted_at is None

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed, WrongState
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.image import Image, Look, State
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt
-from safelight.journey.process import Terms, process_image
+from safelight.domain.kind import Kind
+from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
+from safelight.domain.variant import fit
+from safelight.journey.process import KINDS_OLDER, UPGRADED_WITHIN, Terms, process_image
 from safelight.ports.renderer import Inspected, Recipe, Rendered
 from safelight.testing.fakes import ScriptedRenderer, ScriptedScanner
 
@@ -231,3 +234,47 @@ async def test_an_image_that_ended_every_worker_that_took_it_is_not_rendered_aga
 
     assert isinstance(outcome, Broken)
     assert (outcome.code, taken.attempt, renderer.sources) == ("worker_lost", 4, [])
+
+
+async def test_what_an_older_kinds_file_leaves_out_for_good_waits_for_a_process_with_the_newer_one(stage: Any):
+    await stage.outdate(stage.kinds["passport"])  # which keeps no original
+    image = await uploaded(stage, kind="passport")
+
+    known, outcome = await process(stage, image)
+
+    assert known == image
+    assert isinstance(outcome, Waits)
+    assert outcome.code == KINDS_OLDER
+
+
+async def test_it_waits_no_longer_than_it_takes_to_upgrade_every_host(stage: Any):
+    await stage.outdate(stage.kinds["passport"])
+    image = await uploaded(stage, kind="passport")
+    stage.clock.advance(UPGRADED_WITHIN)
+
+    taken, _ = await process(stage, image)
+
+    assert taken.state is State.PROCESSING
+
+
+async def test_what_can_be_rendered_again_later_does_not_wait(stage: Any):
+    await stage.outdate(stage.kinds["avatar"])
+    image = await uploaded(stage)
+
+    _, outcome = await process(stage, image)
+
+    assert isinstance(outcome, Done)
+    assert outcome.declaration == Declaration.of(stage.kinds["avatar"])
+
+
+async def test_an_image_of_a_kind_that_only_a_newer_file_has_waits_and_fails_in_the_end(stage: Any):
+    await stage.outdate(Kind("banner", variants={"wide": fit(1600)}))
+    image = await uploaded(stage, kind="banner")
+
+    _, at_first = await process(stage, image)
+    stage.clock.advance(UPGRADED_WITHIN)
+    _, at_last = await process(stage, image)
+
+    assert isinstance(at_first, Waits)
+    assert isinstance(at_last, Broken)
+    assert at_last.code == "unknown_kind"

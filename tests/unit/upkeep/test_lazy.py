@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import ImageRejected, Reason
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.image import Image, Rendition, State, Verified
@@ -156,3 +157,24 @@ async def test_a_file_that_cannot_be_rendered_leaves_the_image_as_it_was(stage: 
         await render(stage, image, renderer=player(ImageRejected(Reason.UNPROCESSABLE)))
 
     assert await stage.stored(image.id) == image
+
+
+async def declare(stage: Any, *kinds: Kind) -> None:
+    async with stage.records.transaction() as tx:
+        for kind in kinds:
+            await tx.declarations.declare(Declaration.of(kind), at=stage.clock.now())
+
+
+async def test_one_that_another_process_declared_otherwise_later_is_left_to_that(stage: Any):
+    image = await ready_image(stage)
+    await declare(stage, KIND, Kind("avatar", public=True, variants={**KIND.variants, "zoom": fit(900, lazy=True)}))
+
+    assert await render(stage, image) == 0
+    assert await stage.renditions(image.id) == []
+
+
+async def test_one_that_is_the_same_in_a_newer_kinds_file_is_rendered(stage: Any):
+    image = await ready_image(stage)
+    await declare(stage, KIND, Kind("avatar", public=True, variants={**KIND.variants, "wide": fit(1600)}))
+
+    assert await render(stage, image) == 1

@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from safelight.deeds.declared import HANDED_BACK_FOR
 from safelight.domain.errors import WrongState
 from safelight.domain.events import Action
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import ReprocessImage
+from safelight.domain.kind import Kind
+from safelight.domain.variant import fit
 from safelight.ports.records import Changes
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess, owe_reprocess
 
 
-async def ready(stage: Any, *, original_kept: bool = True) -> Image:
-    image = await stage.image_in(State.PROCESSING)
+async def ready(stage: Any, *, original_kept: bool = True, **changes: object) -> Image:
+    image = await stage.image_in(State.PROCESSING, **changes)
     async with stage.records.transaction() as tx:
         changes = Changes(original_kept=original_kept)
         done: Image = await tx.move(image.id, was=State.PROCESSING, now=State.READY, changes=changes)
@@ -22,7 +25,9 @@ async def ready(stage: Any, *, original_kept: bool = True) -> Image:
 
 
 async def begin(stage: Any, image: Image) -> Image | None:
-    return await begin_reprocess(image.id, records=stage.records, clock=stage.clock, retries=stage.retries)
+    return await begin_reprocess(
+        image.id, kinds=stage.kinds, records=stage.records, clock=stage.clock, retries=stage.retries
+    )
 
 
 async def test_it_is_noted_and_queued(stage: Any):
@@ -96,3 +101,25 @@ async def test_what_was_given_up_is_owed_no_more_until_it_is_wanted_anew(stage: 
     assert given_up is None
     assert anew is not None
     assert anew.reprocess_tries == 1
+
+
+async def test_a_process_with_an_older_kinds_file_hands_the_job_back_and_counts_no_try(stage: Any):
+    image = await ready(stage)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
+    await stage.outdate(stage.kinds["avatar"])
+
+    begun = await begin(stage, image)
+
+    stored, again = await stage.stored(image.id), stage.clock.now() + HANDED_BACK_FOR
+    assert begun is None
+    assert (stored.reprocess_tries, stored.next_attempt_at) == (0, again)
+    assert stage.jobs.queued[-1] == (ReprocessImage(image.id), again)
+
+
+async def test_a_process_without_the_kind_hands_the_job_back_where_another_has_it(stage: Any):
+    image = await ready(stage, kind="banner")
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
+    await stage.outdate(Kind("banner", variants={"wide": fit(1600)}))
+
+    assert await begin(stage, image) is None
+    assert stage.jobs.queued[-1] == (ReprocessImage(image.id), stage.clock.now() + HANDED_BACK_FOR)

@@ -362,3 +362,20 @@ async def test_an_image_that_is_protected_meanwhile_leaves_nothing_public_behind
     assert stage.queued() == [ClearSide(image.id)]
     assert not {key for key in await stage.keys() if key.startswith(keys.PUBLIC)}
     assert {one.variant for one in await stage.renditions(image.id)} == {"thumb", "wide"}
+
+
+async def test_where_another_process_declared_the_kind_otherwise_nothing_is_retired_nor_settled(stage: Any):
+    image = await ready_image(stage)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
+    image = await stage.stored(image.id)
+    new = declared(thumb=THUMB)
+    await stage.outdate(new)
+
+    await reprocess(stage, image, new)
+
+    assert {one.fingerprint for one in await stage.renditions(image.id)} == {
+        OLD_THUMB.fingerprint,
+        WIDE.fingerprint,
+        THUMB.fingerprint,
+    }
+    assert (await stage.stored(image.id)).reprocess_wanted_at is not None

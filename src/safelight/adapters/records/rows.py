@@ -104,6 +104,7 @@ def changed_values(changes: Changes) -> Values:
         "hidden": changes.hidden,
         "public": changes.public,
         "attempt": changes.attempt,
+        "reprocess_wanted_at": changes.reprocess_wanted_at,
     }
     values = {column: value for column, value in plain.items() if value is not None}
     if changes.ending is not None:

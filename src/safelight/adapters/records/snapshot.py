@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.records.declarations import declared_from, holding
 from safelight.adapters.records.owners import counted, usage_from
 from safelight.adapters.records.places import attached_at
 from safelight.adapters.records.rows import (
@@ -33,9 +34,11 @@ from safelight.adapters.records.tables import (
     delivery,
     image,
     in_state,
+    kind,
     owner,
     rendition,
 )
+from safelight.domain.declaration import Declared
 from safelight.domain.errors import ImageNotFound
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import Attachment, Image, ImageId, Rendition, State
@@ -203,6 +206,15 @@ class SqlSnapshot:
         """Return since when the longest-waiting uploaded image has been waiting for a worker, or None."""
         row = await self._first(select(DUE).where(in_state(State.UPLOADED)).order_by(DUE).limit(1))
         return None if row is None else row[0]
+
+    async def declared(self, kind_name: str) -> Declared | None:
+        """Return the declaration that holds for a kind, or None."""
+        row = await self._first(holding().where(kind.c.name == kind_name))
+        return None if row is None else declared_from(row)
+
+    async def every_declared(self) -> Sequence[Declared]:
+        """Return the declarations that hold, in order of their kinds' names."""
+        return [declared_from(row) for row in await self._all(holding())]
 
     async def _first(self, query: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
         return (await self._run.execute(query)).first()

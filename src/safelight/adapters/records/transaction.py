@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, insert, or_, select, tuple_, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.answers import SqlAnswers
+from safelight.adapters.records.declarations import SqlDeclarations
 from safelight.adapters.records.forget import forget_audit, forget_purged, forget_retired
 from safelight.adapters.records.outbox import Outbox
 from safelight.adapters.records.owners import SqlOwners
@@ -57,30 +58,11 @@ class SqlTransaction(SqlSnapshot):
     def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
         super().__init__(connection)
         self._outbox = outbox
-        self._owners = SqlOwners(self._run)
-        self._places = SqlPlaces(self._run)
-        self._sides = SqlSides(self._run)
-        self._answers = SqlAnswers(self._run)
-
-    @property
-    def owners(self) -> SqlOwners:
-        """Return what owners use, and who is blocked."""
-        return self._owners
-
-    @property
-    def places(self) -> SqlPlaces:
-        """Return what is attached where."""
-        return self._places
-
-    @property
-    def sides(self) -> SqlSides:
-        """Return who moves which image to the other side, and what is left to be cleared."""
-        return self._sides
-
-    @property
-    def answers(self) -> SqlAnswers:
-        """Return the answers that are kept for repeated calls."""
-        return self._answers
+        self.owners = SqlOwners(self._run)
+        self.places = SqlPlaces(self._run)
+        self.sides = SqlSides(self._run)
+        self.answers = SqlAnswers(self._run)
+        self.declarations = SqlDeclarations(self._run)
 
     async def add(self, new: NewImage) -> Image:
         """Create a record in state `requested`."""
@@ -105,7 +87,7 @@ class SqlTransaction(SqlSnapshot):
             "next_attempt_at": changes.next_attempt_at,
         }
         moved = await self._change_or_refuse(image_id, *as_known, values=values)
-        await self._owners.release(moved, was=was)
+        await self.owners.release(moved, was=was)
         return moved
 
     async def resign(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> Image:
@@ -195,7 +177,7 @@ class SqlTransaction(SqlSnapshot):
         """
         known = await self.image(image_id)
         if known.attached_to is not None:
-            await self._places.forget(known.attached_to)
+            await self.places.forget(known.attached_to)
         values = {"purged_at": at, "next_attempt_at": None} | NOTHING_OF_ITS_FILE
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
         await self._run.execute(delete(rendition).where(rendition.c.image_id == image_id))

@@ -4,6 +4,7 @@ from safelight.testing.contracts.records import RecordsContract
 from safelight.testing.contracts.records_answers import RecordsAnswersContract
 from safelight.testing.contracts.records_audit import RecordsAuditContract
 from safelight.testing.contracts.records_blocks import RecordsBlocksContract
+from safelight.testing.contracts.records_declarations import RecordsDeclarationsContract
 from safelight.testing.contracts.records_notes import RecordsNotesContract
 from safelight.testing.contracts.records_owners import RecordsOwnersContract
 from safelight.testing.contracts.records_places import RecordsPlacesContract
@@ -21,5 +22,6 @@ class EveryRecordsContract(
     RecordsAnswersContract,
     RecordsAuditContract,
     RecordsSidesContract,
+    RecordsDeclarationsContract,
 ):
     """The whole contract."""
