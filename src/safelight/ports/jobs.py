@@ -11,12 +11,18 @@ Handler = Callable[[Job], Awaitable[None]]
 
 AT_ONCE = timedelta(0)
 
+MOST_AHEAD = 1000
+"""So many jobs of one owner are counted: whoever has more has as many."""
+
 
 class Jobs(Protocol):
     """Queues jobs and runs them."""
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again.
+
+        `behind`: how many jobs of the same owner go before it. The more there are, the later it runs: those of others
+        with fewer come first. A queued image that is asked for again keeps the better of its two turns.
 
         A job for later counts apart from the same job for now, or for another time: while it runs, a job can ask for
         its own next try, and that one for the next.

@@ -233,8 +233,12 @@ class Transaction(Snapshot, Protocol):
         """Append to the audit log."""
         ...
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
-        """Queue work that runs only if this transaction commits; not before `run_at`."""
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int | None = None) -> None:
+        """Queue work that runs only if this transaction commits; not before `run_at`.
+
+        An image to be processed goes `behind` so many others of its owner (ports.jobs): where nothing is said, behind
+        all that are uploaded.
+        """
         ...
 
 

@@ -60,12 +60,17 @@ class CountingIds:
 
 @dataclass
 class RecordingJobs:
-    """ports.jobs.Jobs that keeps what was queued, in `queued`, until `run` hands it to a handler."""
+    """ports.jobs.Jobs that keeps what was queued, in `queued`, until `run` hands it to a handler.
+
+    `behind` has, for each job, how many others of its owner were said to go before it when it was last queued.
+    """
 
     queued: list[tuple[Job, datetime | None]] = field(default_factory=list)
+    behind: dict[Job, int] = field(default_factory=dict)
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Keep a job, unless it is there already."""
+        self.behind[job] = behind
         if (job, run_at) not in self.queued:
             self.queued.append((job, run_at))
 

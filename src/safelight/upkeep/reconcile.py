@@ -1,9 +1,12 @@
 """Reconcile: find, from the records alone, whatever queue, webhooks or clients lost."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.domain.errors import StorageFailed
+from safelight.domain.image import Image
 from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
@@ -35,7 +38,8 @@ async def reconcile(
 ) -> Found:
     """Queue again what should be under way, and settle uploads that nobody confirmed; at most `limit` of each.
 
-    What is queued or running already is not queued twice. Raises StorageFailed at the end where an upload could not be
+    What is queued or running already is not queued twice, but of each owner's images, those that have waited longest
+    get the first turns: none is overtaken for ever. Raises StorageFailed at the end where an upload could not be
     looked at: it does not keep the others.
     """
     now = clock.now()
@@ -48,14 +52,15 @@ async def reconcile(
         unsettled = await snapshot.unsettled_deliveries(now, limit=limit)
 
     jobs: list[Job] = [
-        *(ProcessImage(image.id) for image in waiting),
         *(ReprocessImage(image.id) for image in wanted_again),
         *(PurgeImage(image.id) for image in unpurged),
         *(ClearSide(image.id) for image in unclear),
         *(SendWebhook(delivery.id) for delivery in unsettled),
     ]
-    if jobs:
+    if waiting or jobs:
         async with records.transaction() as tx:
+            for image, behind in _in_turn(waiting):
+                await tx.enqueue(ProcessImage(image.id), behind=behind)
             for job in jobs:
                 await tx.enqueue(job)
     failures: list[StorageFailed] = []
@@ -67,3 +72,11 @@ async def reconcile(
     if failures:
         raise failures[0]
     return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again), len(unclear))
+
+
+def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Image, int]]:
+    """Yield each image with how many of its owner's have waited longer."""
+    before = Counter[str | None]()
+    for image in waiting:
+        yield image, 0 if image.owner is None else before[image.owner]
+        before[image.owner] += 1

@@ -204,3 +204,22 @@ async def test_what_was_over_before_a_block_is_purged_as_always(stage: Any):
     await stage.block(image)
 
     assert await look(stage) == Found(0, 0, 1, 0)
+
+
+async def test_of_each_owner_the_image_that_has_waited_longest_gets_the_first_turn(stage: Any):
+    images = []
+    for number, owner in enumerate(["importer"] * 4 + ["other"], 1):
+        images.append(await stage.image_in(State.UPLOADED, number, owner=owner))
+        stage.clock.advance(SOON)
+
+    await look(stage)
+
+    assert [stage.jobs.behind[ProcessImage(image.id)] for image in images] == [0, 1, 2, 3, 0]
+
+
+async def test_images_without_an_owner_are_behind_nobody(stage: Any):
+    images = [await stage.image_in(State.UPLOADED, number, owner=None) for number in (1, 2)]
+
+    await look(stage)
+
+    assert [stage.jobs.behind[ProcessImage(image.id)] for image in images] == [0, 0]

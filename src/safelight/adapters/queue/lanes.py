@@ -6,10 +6,11 @@ before old ones that are rendered again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
 from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.ports.jobs import MOST_AHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,13 @@ PURGING = Lane("purging", 4)
 WEBHOOKS = Lane("webhooks", 16)
 LANES = (RENDERING, PURGING, WEBHOOKS)
 
+TURNS = 16
+"""Priorities between two kinds of job: for turns within a kind."""
+
 PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
     {
-        RenderVariant: (RENDERING, 2),  # a reader waits
-        ProcessImage: (RENDERING, 1),
+        RenderVariant: (RENDERING, 2 * TURNS),  # a reader waits
+        ProcessImage: (RENDERING, TURNS),
         ReprocessImage: (RENDERING, 0),
         PurgeImage: (PURGING, 0),
         ClearSide: (PURGING, 0),
@@ -66,12 +70,17 @@ def job_named(name: str) -> Job:
         raise UnknownJob(name) from error
 
 
+def priority(job: Job, behind: int) -> int:
+    """Return a job's priority, behind so many others of its owner: one less with each doubling.
+
+    So an owner's first images go with everybody's first, its next few with everybody's next, and its thousandth after
+    all of those: nobody waits for another's import, and no priority has to be changed while the queue moves on.
+    """
+    _, highest = PLACES[type(job)]
+    return highest - min(behind, MOST_AHEAD).bit_length()
+
+
 def dedupe_key(job: Job, run_at: datetime | None) -> str:
     """Return what no two jobs have that are queued or running: one for later counts apart."""
     name = name_of(job)
     return name if run_at is None else f"{name} at {run_at.isoformat()}"
-
-
-def delay(run_at: datetime | None, *, now: datetime) -> timedelta | None:
-    """Return how long a job has to wait."""
-    return None if run_at is None else max(run_at - now, timedelta(0))

@@ -13,7 +13,8 @@ from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.adapters.queue.lanes import LANES, PLACES, dedupe_key, delay, name_of
+from safelight.adapters.queue.lanes import LANES
+from safelight.adapters.queue.put import enqueue
 from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
@@ -33,17 +34,9 @@ class MemoryQueue:
         self._clock = clock
         self._queries = QuietQueries(InMemoryDriver())
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
-        lane, priority = PLACES[type(job)]
-        await self._queries.enqueue(
-            lane.name,
-            name_of(job).encode(),
-            priority,
-            execute_after=delay(run_at, now=self._clock.now()),
-            dedupe_key=dedupe_key(job, run_at),
-            on_conflict="skip",
-        )
+        await enqueue(self._queries, job, run_at=run_at, behind=behind, now=self._clock.now())
 
     async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
         """Run jobs until cancelled, at most so many renderings at once. May be called again afterwards."""

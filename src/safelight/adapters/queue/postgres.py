@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import LANES
-from safelight.adapters.queue.outbox import PostgresOutbox, put
+from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, plain, queries_on
 from safelight.adapters.queue.work import HandBack, Work, run_manager
@@ -74,16 +74,16 @@ class PostgresQueue:
         self._poll_every = poll_every
         self._max_tries = max_tries
         self._wakes = Wakes()
-        self._queries = queries_on(PoolDriver(pool, Wakes()))
+        self._direct = PostgresOutbox(queries_on(PoolDriver(pool, Wakes())), clock)
 
     def outbox(self, connection: AsyncConnection) -> PostgresOutbox:
         """Return what queues the jobs of the transaction on that connection."""
         return PostgresOutbox(queries_on(TransactionDriver(connection)), self._clock)
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
         with storage_failures():
-            await put(self._queries, job, run_at=run_at, clock=self._clock)
+            await self._direct.enqueue(job, run_at=run_at, behind=behind)
 
     async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
         """Run jobs until cancelled, at most so many renderings at once, however often Postgres goes away."""

@@ -16,7 +16,7 @@ class Outbox(Protocol):
     A queue in the same database is written to within the transaction, by `enqueue`; any other after it, by `committed`.
     """
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None, behind: int) -> None:
         """Take a job."""
         ...
 
@@ -34,16 +34,16 @@ class AfterCommit:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._kept: list[tuple[Job, datetime | None]] = []
+        self._kept: list[tuple[Job, datetime | None, int]] = []
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None) -> None:
+    async def enqueue(self, job: Job, *, run_at: datetime | None, behind: int) -> None:
         """Keep a job."""
-        self._kept.append((job, run_at))
+        self._kept.append((job, run_at, behind))
 
     async def committed(self) -> None:
         """Hand all jobs to the queue."""
-        for job, run_at in self._kept:
-            await self._jobs.enqueue(job, run_at=run_at)
+        for job, run_at, behind in self._kept:
+            await self._jobs.enqueue(job, run_at=run_at, behind=behind)
 
 
 def after_commit(jobs: Jobs) -> Outboxes:

@@ -274,6 +274,7 @@ _index(
 # row, for SQLite's sake: without statistics, it prefers the index in which it can use more columns.
 _index("ix_image_requested", [image.c.state, image.c.expires_at], in_state(State.REQUESTED))
 _index("ix_image_uploaded", [image.c.state, DUE], in_state(State.UPLOADED))
+_index("ix_image_waiting", [image.c.state, image.c.owner], in_state(State.UPLOADED) & image.c.owner.is_not(None))
 _index("ix_image_processing", [image.c.state, image.c.lease_until], in_state(State.PROCESSING))
 _index("ix_image_unpurged", [image.c.purged_at, DUE], BYTES_ARE_OWED)
 _index("ix_image_wanted_again", [image.c.state, DUE_AGAIN], IS_WANTED_AGAIN)

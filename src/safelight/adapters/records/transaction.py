@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.answers import SqlAnswers
@@ -39,8 +39,9 @@ from safelight.adapters.records.tables import (
 from safelight.domain.errors import WrongState
 from safelight.domain.events import AuditEvent, Delivery
 from safelight.domain.image import BYTES_OWED, NEXT, Image, ImageId, Look, NewImage, Rendition, State, Verified
-from safelight.domain.jobs import DeliveryId, Job
+from safelight.domain.jobs import DeliveryId, Job, ProcessImage
 from safelight.domain.who import ApiKey, ApiKeyId
+from safelight.ports.jobs import MOST_AHEAD
 from safelight.ports.records import UNCHANGED, Changes
 
 WORKED_ON = (State.PROCESSING, State.READY)
@@ -238,9 +239,19 @@ class SqlTransaction(SqlSnapshot):
         if events:
             await self._run.execute(insert(audit_event), [asdict(event) for event in events])
 
-    async def enqueue(self, job: Job, *, run_at: datetime | None = None) -> None:
-        """Queue work that runs only if this transaction commits; not before `run_at`."""
-        await self._outbox.enqueue(job, run_at=run_at)
+    async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int | None = None) -> None:
+        """Queue work that runs only if this transaction commits; not before `run_at`; `behind` as in ports.jobs."""
+        ahead = await self._ahead_of(job) if behind is None else behind
+        await self._outbox.enqueue(job, run_at=run_at, behind=ahead)
+
+    async def _ahead_of(self, job: Job) -> int:
+        """Return how many other images of the same owner wait for a worker; more than the most counted are as many."""
+        if not isinstance(job, ProcessImage):
+            return 0
+        its_owner = select(image.c.owner).where(image.c.id == job.image_id).scalar_subquery()
+        others = (in_state(State.UPLOADED), image.c.owner == its_owner, image.c.id != job.image_id)
+        waiting = select(image.c.id).where(*others).limit(MOST_AHEAD).subquery()
+        return int((await self._run.execute(select(func.count()).select_from(waiting))).scalar_one())
 
     async def _change(self, image_id: ImageId, *as_known: ColumnElement[bool], values: Values) -> Image | None:
         """Compare and set: change the image only where it is as known; None where it is not."""

@@ -254,6 +254,56 @@ class JobsContract:
 
         assert log.begun == [PROCESS, ReprocessImage(image(1))]
 
+    async def test_whoever_has_fewer_jobs_before_its_own_comes_first(self, jobs: Jobs) -> None:
+        theirs = [ProcessImage(image(number)) for number in range(40)]
+        mine = ProcessImage(image(99))
+        for behind, job in enumerate(theirs):
+            await jobs.enqueue(job, behind=behind)
+        await jobs.enqueue(mine)
+
+        log = Log()
+        async with running(jobs, log, concurrency=1):
+            await log.until_begun(mine, *theirs)
+
+        assert log.begun.index(mine) <= 1
+
+    async def test_jobs_with_about_as_many_before_them_run_in_order(self, jobs: Jobs) -> None:
+        asked_for = [ProcessImage(image(number)) for number in range(8)]
+        for job in asked_for:
+            await jobs.enqueue(job, behind=9)
+
+        log = Log()
+        async with running(jobs, log, concurrency=1):
+            await log.until_begun(*asked_for)
+
+        assert log.begun == asked_for
+
+    async def test_an_image_that_is_asked_for_again_keeps_the_better_turn(self, jobs: Jobs) -> None:
+        first, second, third = (ProcessImage(image(number)) for number in range(3))
+        await jobs.enqueue(first, behind=4)
+        await jobs.enqueue(second, behind=400)
+        await jobs.enqueue(third, behind=0)
+
+        await jobs.enqueue(second, behind=1)
+        await jobs.enqueue(third, behind=400)
+        depth = await jobs.depth()
+        log = Log()
+        async with running(jobs, log, concurrency=1):
+            await log.until_begun(first, second, third)
+
+        assert depth == 3
+        assert log.begun == [third, second, first]
+
+    async def test_new_images_come_before_old_ones_however_many_they_are_behind(self, jobs: Jobs) -> None:
+        log = Log()
+        await jobs.enqueue(ReprocessImage(image(1)))
+        await jobs.enqueue(PROCESS, behind=10**9)
+
+        async with running(jobs, log, concurrency=1):
+            await log.until_begun(PROCESS, ReprocessImage(image(1)))
+
+        assert log.begun == [PROCESS, ReprocessImage(image(1))]
+
     async def test_webhooks_and_purges_do_not_wait_behind_many_renderings(self, jobs: Jobs) -> None:
         renderings = frozenset(ProcessImage(image(number)) for number in range(200))
         log = Log(stays=frozenset(renderings))
@@ -289,6 +339,54 @@ class JobsContract:
         assert stopped
         assert runner.cancelled()
         assert log.cancelled == [PROCESS]
+
+    async def test_what_a_cancelled_queue_had_under_way_is_handed_back(self, jobs: Jobs) -> None:
+        first, second = Log(stays=frozenset({PROCESS})), Log()
+        await jobs.enqueue(PROCESS)
+        async with running(jobs, first):
+            await first.until_begun(PROCESS)
+
+        waiting = await jobs.depth()
+        async with running(jobs, second):
+            await second.until_begun(PROCESS)
+
+        assert waiting == 1
+        assert first.cancelled == second.begun == [PROCESS]
+
+    async def test_what_is_under_way_may_end_within_the_grace(self, jobs: Jobs) -> None:
+        begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def handler(_job: Job) -> None:
+            begun.set()
+            await may_end.wait()
+            ended.set()
+
+        await jobs.enqueue(PROCESS)
+        runner = asyncio.create_task(jobs.run(handler, concurrency=1, grace=timedelta(seconds=TIME_LIMIT_S)))
+        await begun.wait()
+        runner.cancel()
+        await jobs.enqueue(ProcessImage(image(2)))
+        may_end.set()
+        await asyncio.wait([runner])
+
+        assert runner.cancelled()
+        assert ended.is_set()
+        assert await jobs.depth() == 1  # the second never began
+
+    async def test_a_second_cancel_ends_the_grace(self, jobs: Jobs) -> None:
+        log = Log(stays=frozenset({PROCESS}))
+        await jobs.enqueue(PROCESS)
+        runner = asyncio.create_task(jobs.run(log, concurrency=1, grace=timedelta(seconds=TIME_LIMIT_S)))
+        await log.until_begun(PROCESS)
+
+        runner.cancel()
+        waited, _ = await asyncio.wait([runner], timeout=MOMENT.total_seconds())
+        runner.cancel()
+        stopped, _ = await asyncio.wait([runner], timeout=PROMPT_S)
+
+        assert (waited, log.cancelled) == (set(), [PROCESS])
+        assert stopped
+        assert await jobs.depth() == 1
 
     async def test_a_queue_runs_again_after_it_was_cancelled(self, jobs: Jobs) -> None:
         first, second = Log(stays=frozenset({PROCESS})), Log()

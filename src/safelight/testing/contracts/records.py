@@ -244,6 +244,30 @@ class RecordsContract:
 
         assert jobs.queued == [(ProcessImage(image.id), LATER)]
 
+    @pytest.mark.parametrize(("owner", "ahead"), [("me", 3), ("you", 1), ("nobody yet", 0), (None, 0)])
+    async def test_an_image_goes_behind_those_of_its_owner_that_are_uploaded(
+        self, records: Records, jobs: RecordingJobs, owner: str | None, ahead: int
+    ) -> None:
+        for number, state in enumerate((*[State.UPLOADED] * 3, State.REQUESTED, State.PROCESSING, State.READY), 1):
+            await image_in(records, state, number, owner="me")
+        await image_in(records, State.UPLOADED, 7, owner="you")
+        await image_in(records, State.UPLOADED, 8, owner=None)
+        image = await image_in(records, State.UPLOADED, 9, owner=owner)
+
+        async with records.transaction() as tx:
+            await tx.enqueue(ProcessImage(image.id))
+
+        assert jobs.behind == {ProcessImage(image.id): ahead}
+
+    async def test_an_image_goes_behind_as_many_as_is_said(self, records: Records, jobs: RecordingJobs) -> None:
+        await image_in(records, State.UPLOADED, 1, owner="me")
+        image = await image_in(records, State.UPLOADED, 2, owner="me")
+
+        async with records.transaction() as tx:
+            await tx.enqueue(ProcessImage(image.id), behind=7)
+
+        assert jobs.behind == {ProcessImage(image.id): 7}
+
     async def test_a_block_that_raises_leaves_nothing_and_queues_nothing(
         self, records: Records, jobs: RecordingJobs
     ) -> None:

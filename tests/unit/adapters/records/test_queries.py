@@ -14,7 +14,7 @@ from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.transaction import SqlTransaction
 from safelight.domain.image import Attachment, ImageId, State
-from safelight.domain.jobs import DeliveryId
+from safelight.domain.jobs import DeliveryId, ProcessImage
 from safelight.domain.owner import OwnerLimits
 from safelight.domain.who import ApiKeyId
 from safelight.ports.snapshot import ImageFilter
@@ -78,6 +78,7 @@ WORK: dict[str, Work] = {
         DeliveryId("1" * 32), attempts=1, next_attempt_at=LATER, settled_at=None, last_error=None
     ),
     "revoke_api_key": lambda tx: tx.revoke_api_key(ApiKeyId("k1"), at=NOW),
+    "enqueue": lambda tx: tx.enqueue(ProcessImage(IMAGE)),
     "work on an image": lambda tx: work_on_an_image(tx),  # noqa: PLW0108 - it is defined below
 }
 
@@ -127,7 +128,8 @@ async def test_no_work_reads_or_sorts_a_whole_table(connection: AsyncConnection,
 
     assert steps
     # By the primary key backwards is how an unfiltered page is read, and the count reads the small index of states.
-    whole = [step for step in steps if re.match(r"SCAN (?!\d)", step) and "USING COVERING INDEX" not in step]
+    # What is counted of a subquery, that one has limited.
+    whole = [step for step in steps if re.match(r"SCAN (?!\d|anon_)", step) and "USING COVERING INDEX" not in step]
     assert whole == []
     assert [step for step in steps if "TEMP B-TREE" in step] == []
 

@@ -10,7 +10,9 @@ LOCK_WITHIN = timedelta(seconds=2)
 """How long a revision waits for a lock, on Postgres: as long as that, everybody else waits behind it."""
 
 
-def create_index(name: str, table: str, columns: Sequence[str], *, where: sa.ColumnElement[bool] | None = None) -> None:
+def create_index(
+    name: str, table: str, columns: Sequence[str], *, where: sa.ColumnElement[bool] | sa.TextClause | None = None
+) -> None:
     """Make an index while others read and write: the last thing of a revision, because what is before it is committed.
 
     It waits for transactions that run already, and nobody waits for it. One that was left half-made is made anew.
