@@ -27,7 +27,7 @@ mode=$1 user=$2 volume=$3; shift 3
 mount -t overlay overlay -o "$mode,lowerdir=/,upperdir=upper,workdir=work" root
 mount -t proc proc root/proc
 mount --rbind /dev root/dev
-mount -t tmpfs tmpfs root/tmp
+mount -t tmpfs -o "$mode" tmpfs root/tmp
 [ -z "$volume" ] || mount -t tmpfs -o "mode=700,uid=$user,gid=$user" tmpfs "root$volume"
 exec chroot root "$@"
 """
