@@ -11,18 +11,19 @@ from safelight.testing.contracts.object_store import (
     IncomingStoreContract,
     ObjectStoreContract,
     OutgoingStoreContract,
+    ReceivingStoreContract,
 )
 from safelight.testing.memory_store import MemoryObjectStore
 
 
-class TestDisk(ObjectStoreContract, IncomingStoreContract, OutgoingStoreContract):
+class TestDisk(ObjectStoreContract, ReceivingStoreContract, IncomingStoreContract, OutgoingStoreContract):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> Iterator[DiskObjectStore]:
         with ThreadPoolExecutor(4) as io:
             yield DiskObjectStore(tmp_path, io=io)
 
 
-class TestMemory(ObjectStoreContract, IncomingStoreContract, OutgoingStoreContract):
+class TestMemory(ObjectStoreContract, ReceivingStoreContract, IncomingStoreContract, OutgoingStoreContract):
     @pytest.fixture
     def objects(self) -> MemoryObjectStore:
         return MemoryObjectStore()

@@ -210,3 +210,28 @@ def test_sizes_can_be_said_as_kinds_say_them(said: str, bytes_: int) -> None:
 def test_a_size_that_is_none_is_refused_with_what_would_be_one() -> None:
     with pytest.raises(ValidationError, match="'20 mb' is no quantity"):
         Settings(owner_bytes="20 mb")  # type: ignore[arg-type]  # text, as the environment gives it
+
+
+@pytest.mark.parametrize(
+    ("url", "mirror", "said"),
+    [
+        (None, "s3://bucket?region=eu-central-1", None),
+        ("s3://bucket?region=eu-central-1", ".", None),
+        ("s3://bucket?region=eu-central-1", "s3://other?region=eu-central-1", None),
+        ("s3://bucket?region=eu-central-1", "s3://bucket?region=eu-central-1", "another store"),
+        (None, ".", "must be a bucket"),
+        ("s3://bucket?region=eu-central-1", "no/such/folder", "data folder that is there"),
+    ],
+)
+def test_a_mirror_is_another_store_and_at_least_one_of_the_two_is_a_bucket(
+    url: str | None, mirror: str, said: str | None
+):
+    given = {"storage_mirror": mirror} | ({"storage_url": url} if url else {})
+    if said is None:
+        assert Settings(**given).storage_mirror == mirror
+        return
+
+    with pytest.raises(ValidationError) as refused:
+        Settings(**given)
+
+    assert said in str(refused.value)

@@ -10,7 +10,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api_keys import KeyInvalid, parsed_key
 from safelight.apps.kinds import KindsForgotten, kinds_for, load_kinds
-from safelight.apps.storage import open_storage
+from safelight.apps.storage import disk_folder, open_storage
 from safelight.apps.webhooks import WebhookInvalid, questions, webhooks
 from safelight.apps.wiring import keyring_path, without_keys
 from safelight.domain.errors import KindInvalid, StorageFailed
@@ -54,7 +54,7 @@ async def see_that_it_can_start(settings: Settings, part: Part) -> Kinds:
 
 
 def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
-    if part is Part.UPLOADS and settings.storage_url is not None:
+    if part is Part.UPLOADS and disk_folder(settings) is None:
         yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
     if part in {Part.API, Part.WORKER}:
         yield from _of_sharing(settings)
@@ -120,10 +120,10 @@ async def _of_servers(settings: Settings, part: Part) -> AsyncIterator[str]:
                 yield f"The database lacks the revisions {', '.join(lacking)}. First run, once: safelight migrate"
         except StorageFailed as error:
             yield f"SAFELIGHT_DATABASE_URL: {error}"
-    if settings.storage_url is not None:
+    if settings.storage_url is not None or (settings.storage_mirror is not None and part is not Part.UPLOADS):
         try:
             addresses = Addresses.of(settings, port=settings.port)
             async with open_storage(settings, Tokens(without_keys), addresses, metrics=PrometheusMetrics()) as storage:
                 await store_answers(storage.objects, min_free_bytes=0)()
         except StorageFailed as error:
-            yield f"SAFELIGHT_STORAGE_URL: {error}"
+            yield f"{'SAFELIGHT_STORAGE_URL' if settings.storage_url else 'SAFELIGHT_STORAGE_MIRROR'}: {error}"

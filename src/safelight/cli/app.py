@@ -31,6 +31,7 @@ class Commands(LazyGroup):
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),
         "reprocess": Lazy("Render ready images again, as declared now.", "safelight.cli.reprocess:reprocess"),
         "migrate": Lazy("Bring the database to the tables of this version.", "safelight.cli.migrate:migrate"),
+        "storage": Lazy("Prepare a bucket, and move between stores.", "safelight.cli.storage:app"),
         "api": Lazy("Serve the API alone, as one of any number of hosts.", "safelight.cli.parts:api"),
         "worker": Lazy("Verify and render alone, as one of any number of hosts.", "safelight.cli.parts:worker"),
         "uploads": Lazy(

@@ -12,7 +12,18 @@ from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
 from safelight.settings import GROUPS, Settings, names
-from safelight.settings.values import Bytes, DatabaseUrl, Delay, Leeway, Origins, Seconds, StorageUrl, Url, Words
+from safelight.settings.values import (
+    Bytes,
+    DatabaseUrl,
+    Delay,
+    Leeway,
+    Origins,
+    Seconds,
+    StorageUrl,
+    StorePlace,
+    Url,
+    Words,
+)
 
 TYPES = (
     (Path, "path"),
@@ -20,6 +31,7 @@ TYPES = (
     (Url, "URL"),
     (DatabaseUrl, "secret URL"),
     (StorageUrl, "URL"),
+    (StorePlace, "URL or path"),
     (Seconds, "seconds"),
     (Leeway, "seconds"),
     (Delay, "seconds"),

@@ -1,6 +1,6 @@
 """Where bytes lie, how a client is allowed to write them, and what their URLs are."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -66,6 +66,17 @@ class ObjectStore(Protocol):
 
     async def free_bytes(self) -> int | None:
         """Return how much room is left, or None where there is no end to it."""
+        ...
+
+
+class ReceivingStore(ObjectStore, Protocol):
+    """A store that takes objects over from another one, however large they are."""
+
+    async def put_pieces(self, key: Key, pieces: AsyncIterable[bytes], *, size: int) -> None:
+        """Write the whole object, durably, from pieces of `size` bytes in all; as `put`, but with flat memory.
+
+        Where pieces are missing, too many, or raise, the store is left as it was. Raises what they raise.
+        """
         ...
 
 

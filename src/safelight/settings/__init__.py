@@ -31,6 +31,7 @@ from safelight.settings.values import (
     Origins,
     Seconds,
     StorageUrl,
+    StorePlace,
     Url,
     Words,
     processors,
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
     )
     storage_url: StorageUrl | None = Field(
         None, description="An S3 bucket for the objects, s3://bucket?profile=aws&region=...; by default the folder"
+    )
+    storage_mirror: StorePlace | None = Field(
+        None,
+        validate_default=True,
+        description="While objects move: the other store, kept like the first; s3://... or a data folder",
     )
     keyring: Path | None = Field(
         None, description="File with the signing keys, the same on every host; by default one in the folder"
@@ -236,6 +242,17 @@ class Settings(BaseSettings):
         """Return where settings come from, what counts most first."""
         named = (init_settings, env_settings, dotenv_settings)
         return (*named, SecretsFolder(settings_cls, *named))
+
+    @field_validator("storage_mirror")
+    @classmethod
+    def _is_another_store(cls, mirror: str | None, others: ValidationInfo) -> str | None:
+        if mirror is None or "storage_url" not in others.data:
+            return mirror
+        if mirror == others.data["storage_url"]:
+            raise ValueError("must be another store than SAFELIGHT_STORAGE_URL")
+        if others.data["storage_url"] is None and "://" not in mirror:
+            raise ValueError("must be a bucket, s3://..., where SAFELIGHT_STORAGE_URL names none")
+        return mirror
 
     @field_validator("jwt_secret")
     @classmethod

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -79,8 +80,18 @@ def _bucket(url: str) -> str:
     return url
 
 
+def _store(where: str) -> str:
+    """See that it is a bucket's URL or the path of a folder that is there. Raises ValueError."""
+    if "://" in where:
+        return _bucket(where)
+    if not Path(where).is_dir():
+        raise ValueError("must be the URL of a bucket, s3://bucket?..., or the path of a data folder that is there")
+    return where
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgres)]
 StorageUrl = Annotated[str, AfterValidator(_bucket)]
+StorePlace = Annotated[str, AfterValidator(_store)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Delay = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
 Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -36,7 +36,7 @@ async def _nothing(_deed: str, _key: Key) -> None:
 
 
 class MemoryObjectStore:
-    """Objects in a dictionary. Fulfils `ObjectStore`, `IncomingStore` and `OutgoingStore`.
+    """Objects in a dictionary. Fulfils `ReceivingStore`, `IncomingStore` and `OutgoingStore`.
 
     `room` is how many bytes are free, None for no end; `broken` makes every call fail, as a store that is down. `now`
     says when an object was written. `before` is awaited before each put, copy and delete, with its name and the key
@@ -64,6 +64,14 @@ class MemoryObjectStore:
     async def put(self, key: Key, content: bytes, *, content_type: str) -> None:  # noqa: ARG002 - tests look at bytes alone
         """See `ObjectStore.put`."""
         await self.before("put", key)
+        self.keep(key, content)
+
+    async def put_pieces(self, key: Key, pieces: AsyncIterable[bytes], *, size: int) -> None:
+        """See `ReceivingStore.put_pieces`."""
+        await self.before("put", key)
+        content = b"".join([piece async for piece in pieces])
+        if len(content) != size:
+            raise StorageFailed(reason=f"{len(content)} bytes came for {size}")
         self.keep(key, content)
 
     async def copy(self, source: Key, target: Key, *, if_match: str) -> None:

@@ -9,6 +9,7 @@ from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
+from safelight.upkeep.batches import batches
 from safelight.upkeep.sides import EVER
 
 
@@ -65,7 +66,7 @@ async def find_orphans(
 ) -> AsyncIterator[StoredObject]:
     """Yield the objects written before that moment that no record asks for. Changes nothing."""
     for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
-        async for some in _batches(objects.list(prefix), batch):
+        async for some in batches(objects.list(prefix), batch):
             for orphan in await _orphans(some, records, before):
                 yield orphan
 
@@ -93,14 +94,3 @@ def _wanted(stored: StoredObject, image: Image | None, renditions: Collection[Re
     if stored.key == keys.original(image.id):
         return image.original_kept or image.state in BYTES_NEEDED
     return stored.key in {keys.rendition(one, public=image.public) for one in renditions}
-
-
-async def _batches(listing: AsyncIterator[StoredObject], size: int) -> AsyncIterator[list[StoredObject]]:
-    some: list[StoredObject] = []
-    async for stored in listing:
-        some.append(stored)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
-        yield some

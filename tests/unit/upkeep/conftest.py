@@ -7,6 +7,7 @@ import pytest
 
 from safelight.domain import keys
 from safelight.domain.image import Image, ImageId, State
+from safelight.ports.records import Changes
 from safelight.testing.samples import rendition
 
 VARIANTS = ("thumb", "wide", "poster")
@@ -25,7 +26,8 @@ def image_with_files(stage: Any) -> MakeImage:
                 one = rendition(image.id, variant)
                 stage.objects.keep(keys.rendition(one, public=public), variant.encode())
                 await tx.add_rendition(one, attempt=image.attempt)
-            image = await tx.move(image.id, was=State.PROCESSING, now=state)
+            kept = Changes(original_kept=True)
+            image = await tx.move(image.id, was=State.PROCESSING, now=state, changes=kept)
         stage.objects.keep(keys.original(image.id), b"original")
         return image
 

@@ -7,7 +7,7 @@ where there is one) or a rename (ours: replaces), so that readers see all of it 
 import itertools
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from safelight.adapters.disk.layout import Layout
 from safelight.adapters.disk.open_file import OpenFile
 from safelight.adapters.disk.sink import DiskSink, IncomingFile
 from safelight.adapters.disk.threads import Observe, Threads, ignore
-from safelight.domain.errors import DiskFull, ObjectChanged
+from safelight.domain.errors import BodyTooLong, BodyTooShort, DiskFull, ObjectChanged, StorageFailed
 from safelight.domain.image import Checksum
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
@@ -27,7 +27,7 @@ LISTED_AT_ONCE = 256
 
 
 class DiskObjectStore:
-    """Objects in the folder `root`. Fulfils `ObjectStore`, `IncomingStore` and `OutgoingStore`.
+    """Objects in the folder `root`. Fulfils `ReceivingStore`, `IncomingStore` and `OutgoingStore`.
 
     `io` are the threads that wait for the disk. With fewer than `min_free_bytes` left, nothing more is taken in.
     `observe` hears how many seconds each head, open, read, put, copy and delete took, and `receive`: an upload's end.
@@ -68,6 +68,21 @@ class DiskObjectStore:
         """See `ObjectStore.put`."""
         with self._threads.timed("put"):
             await self._threads.run(files.write_object, self._layout, key, content, now_ns=time.time_ns())
+
+    async def put_pieces(self, key: Key, pieces: AsyncIterable[bytes], *, size: int) -> None:
+        """See `ReceivingStore.put_pieces`."""
+        file = await self._threads.acquire(
+            lambda: IncomingFile(self._layout, key, None, replace=True), release=IncomingFile.abort
+        )
+        sink = DiskSink(file, self._threads, declared_bytes=size)
+        try:
+            async for piece in pieces:
+                await sink.write(piece)
+            await sink.finish()
+        except (BodyTooLong, BodyTooShort, DiskFull) as refused:
+            raise StorageFailed(reason=str(refused)) from refused
+        finally:
+            await sink.abort()
 
     async def copy(self, source: Key, target: Key, *, if_match: str) -> None:
         """See `ObjectStore.copy`."""

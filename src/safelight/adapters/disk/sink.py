@@ -53,11 +53,14 @@ class IncomingFile:
     descriptor that is closed, or is somebody else's by now.
     """
 
-    def __init__(self, layout: Layout, key: Key, checksum: Checksum | None) -> None:
-        """Open the file. Raises AlreadyWritten, DiskFull, StorageFailed."""
-        self._layout, self._key, self._checksum = layout, key, checksum
+    def __init__(self, layout: Layout, key: Key, checksum: Checksum | None, *, replace: bool = False) -> None:
+        """Open the file; with `replace` it takes the place of any that is there.
+
+        Raises AlreadyWritten, DiskFull, StorageFailed.
+        """
+        self._layout, self._key, self._checksum, self._replace = layout, key, checksum, replace
         self._target = layout.path(key)
-        if os.path.lexists(self._target):
+        if not replace and os.path.lexists(self._target):
             raise AlreadyWritten
         self._digest = DIGESTS[checksum.algorithm]() if checksum else None
         self._lock = Lock()
@@ -106,7 +109,7 @@ class IncomingFile:
             os.link(source, target, follow_symlinks=False)
 
         try:
-            publish(self._layout, self._temporary, self._target, link)
+            publish(self._layout, self._temporary, self._target, os.replace if self._replace else link)
         except FileExistsError:
             raise AlreadyWritten from None
 

@@ -1,7 +1,7 @@
 """Objects in a bucket: obstore moves the bytes; what it has no call for goes by signed requests of our own."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def ignore(_what: str, _seconds: float) -> None:
 
 
 class S3ObjectStore:
-    """Objects in a bucket. Fulfils `ObjectStore`. Made by `open_s3_store`.
+    """Objects in a bucket. Fulfils `ReceivingStore`. Made by `open_s3_store`.
 
     `observe` hears how many seconds each head, get, put, copy and delete took; of a get, until the first byte.
     """
@@ -84,6 +84,11 @@ class S3ObjectStore:
                 attributes={"Content-Type": content_type, "Cache-Control": _caching(key)},
                 use_multipart=False,
             )
+
+    async def put_pieces(self, key: Key, pieces: AsyncIterable[bytes], *, size: int) -> None:
+        """See `ReceivingStore.put_pieces`."""
+        with self._calling("put", key):
+            await self._stream(self._named(key), pieces, size)
 
     async def copy(self, source: Key, target: Key, *, if_match: str) -> None:
         """See `ObjectStore.copy`."""
@@ -123,8 +128,10 @@ class S3ObjectStore:
     async def _copy_through_here(self, source: Key, target: Key, if_match: str) -> None:
         """Read what has that ETag, and write it piece by piece: this server would copy whatever is there."""
         result = await self._opened(source, if_match)
-        pieces = self._pieces(result, source)
-        answer = await self._requests.stream(target, pieces, size=result.meta["size"], headers=_described(target))
+        await self._stream(target, self._pieces(result, source), result.meta["size"])
+
+    async def _stream(self, target: Key, pieces: AsyncIterable[bytes], size: int) -> None:
+        answer = await self._requests.stream(target, pieces, size=size, headers=_described(target))
         if not answer.is_success:
             raise refusal(self._address, answer.status_code, answer.text)
 

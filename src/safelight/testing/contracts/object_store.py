@@ -9,6 +9,7 @@ class TestDisk(ObjectStoreContract, IncomingStoreContract):
 import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
@@ -24,7 +25,7 @@ from safelight.domain.errors import (
 )
 from safelight.domain.image import Checksum, ChecksumAlgorithm
 from safelight.domain.keys import Key
-from safelight.ports.object_store import IncomingStore, ObjectStore, OutgoingStore, Sink
+from safelight.ports.object_store import IncomingStore, ObjectStore, OutgoingStore, ReceivingStore, Sink
 
 IMAGE = "0190aaaabbbbccccddddeeeeffff0123"
 OTHER = "0190aaaabbbbccccddddeeeeffff4567"
@@ -162,6 +163,53 @@ class ObjectStoreContract:
         await objects.put(PUBLIC, b"", content_type="image/webp")
 
         assert await read(objects, PUBLIC) == b""
+
+
+async def some(*pieces: bytes) -> AsyncIterator[bytes]:
+    """Yield them."""
+    for piece in pieces:
+        yield piece
+
+
+class ReceivingStoreContract:
+    """What `ReceivingStore` promises besides."""
+
+    @pytest.mark.parametrize("key", [INCOMING, ORIGINAL, PUBLIC])
+    async def test_pieces_become_one_object(self, objects: ReceivingStore, key: Key) -> None:
+        """Whatever their sizes, in place of any object that is there."""
+        await objects.put(key, b"earlier", content_type="image/webp")
+
+        await objects.put_pieces(key, some(LARGE[:10], LARGE[10:1_500_000], LARGE[1_500_000:]), size=len(LARGE))
+
+        assert await read(objects, key) == LARGE
+
+    async def test_no_pieces_are_an_empty_object(self, objects: ReceivingStore) -> None:
+        """It is there, and has no bytes."""
+        await objects.put_pieces(PUBLIC, some(), size=0)
+
+        assert await read(objects, PUBLIC) == b""
+
+    @pytest.mark.parametrize("size", [5, 7])
+    async def test_another_size_than_was_said_leaves_what_was_there(self, objects: ReceivingStore, size: int) -> None:
+        """Neither a part of the pieces nor too many of them are an object."""
+        await objects.put(PUBLIC, b"earlier", content_type="image/webp")
+
+        with pytest.raises(StorageFailed):
+            await objects.put_pieces(PUBLIC, some(b"abc", b"def"), size=size)
+
+        assert await read(objects, PUBLIC) == b"earlier"
+
+    async def test_pieces_that_break_off_leave_what_was_there(self, objects: ReceivingStore) -> None:
+        """What broke them off is raised."""
+
+        async def gone() -> AsyncIterator[bytes]:
+            yield b"abc"
+            raise ObjectMissing(ORIGINAL)
+
+        with pytest.raises(ObjectMissing):
+            await objects.put_pieces(PUBLIC, gone(), size=6)
+
+        assert await listed(objects, "") == set()
 
 
 class IncomingStoreContract:
