@@ -51,6 +51,14 @@ class PrometheusMetrics:
         self._audit_dropped = Counter(
             "safelight_audit_dropped", "Views and refusals that the audit log has lost", registry=self._registry
         )
+        self._listener_lost = Counter(
+            "safelight_listener_lost",
+            "Times that the connection to Postgres that listens was lost",
+            registry=self._registry,
+        )
+        self._signals_lost = Counter(
+            "safelight_signals_lost", "Changes that waiters on other hosts were not told of", registry=self._registry
+        )
         self._levels = Gauge(
             "safelight_level",
             "queue_depth, queue_age_seconds, slots_busy, slots, loop_lag_seconds, sandbox_peak_bytes, images by state",
@@ -97,6 +105,14 @@ class PrometheusMetrics:
     def audit_dropped(self, count: int) -> None:
         """Note events that the audit log has lost."""
         self._audit_dropped.inc(count)
+
+    def listener_lost(self) -> None:
+        """Note that Postgres can tell this process nothing for a while."""
+        self._listener_lost.inc()
+
+    def signals_lost(self, count: int) -> None:
+        """Note changes that were told to nobody."""
+        self._signals_lost.inc(count)
 
     def exposition(self) -> bytes:
         """Return everything in the Prometheus text format."""

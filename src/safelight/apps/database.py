@@ -42,9 +42,16 @@ async def open_database(settings: Settings, *, clock: Clock, metrics: Prometheus
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         async with (
-            open_postgres_listener(url) as listener,
-            open_postgres_queue(url, clock, listener=listener) as queue,
-            open_postgres_signals(listener, max_waiters=settings.max_waiters) as signals,
+            open_postgres_listener(url, lost=metrics.listener_lost) as listener,
+            open_postgres_queue(
+                url,
+                clock,
+                listener=listener,
+                heartbeat_timeout=settings.job_heartbeat_timeout,
+                poll_every=settings.job_poll_every,
+                max_tries=settings.max_job_tries,
+            ) as queue,
+            open_postgres_signals(listener, max_waiters=settings.max_waiters, lost=metrics.signals_lost) as signals,
             open_postgres_records(url, queue.outbox, observe=observe) as records,
         ):
             yield Database(records, queue, signals)

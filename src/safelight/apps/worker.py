@@ -42,12 +42,17 @@ async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookN
     if world.alone:
         await _recover(world, parts)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(world.jobs.run(Handlers(parts), concurrency=settings.slots))
+        tasks.create_task(_work(world, Handlers(parts)))
         tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
         tasks.create_task(every(settings.sweep_every, "sweep", partial(_sweep, world)))
         tasks.create_task(every(settings.sweep_every, "forget", partial(_forget, world)))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
         tasks.create_task(_watch_lag(world))
+
+
+async def _work(world: World, handlers: Handlers) -> None:
+    settings = world.settings
+    await world.jobs.run(handlers, recover=handlers.recover, concurrency=settings.slots, grace=settings.stop_grace)
 
 
 async def _recover(world: World, parts: WorkerParts) -> None:

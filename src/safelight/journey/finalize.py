@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from safelight.deeds.declared import is_older
+from safelight.deeds.give_back import give_back
 from safelight.deeds.occasion import Occasion, owe_news
 from safelight.deeds.place import hold_place, settle_place
 from safelight.domain import keys
@@ -78,7 +79,8 @@ async def finalize_image(
         async with records.transaction() as tx:
             replaced = await _end(image, outcome, verdict, Occasion(Origin(SYSTEM), now, ids, told), tx)
     except OwnerBlocked:  # nothing of that was done
-        await _give_back(image, records)
+        async with records.transaction() as tx:
+            await give_back(image, tx)
         await signals.changed(image.id)
         return State.UPLOADED
     for changed in {image.id} | replaced:
@@ -145,13 +147,6 @@ async def _put_off(image: Image, records: Records, *, again: datetime) -> None:
 def _as_long_again(image: Image, now: datetime, retries: Retries) -> datetime:
     """Return when to look again: no try is counted, so that how old the image is says how long to wait."""
     return retries.backoff.as_long_again(image.created_at, now=now)
-
-
-async def _give_back(image: Image, records: Records) -> None:
-    """Let the image wait as it did before it was taken; nobody has tried."""
-    changes = Changes(attempt=image.attempt - 1)
-    async with records.transaction() as tx:
-        await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED, attempt=image.attempt, changes=changes)
 
 
 async def _drop_unplanned(image: Image, done: Done, tx: Transaction) -> None:

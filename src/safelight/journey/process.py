@@ -1,20 +1,22 @@
 """4 PROCESS: take an uploaded image, verify it, and store every rendition as soon as it is finished."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from safelight.deeds.declared import is_older
+from safelight.deeds.give_back import give_back
 from safelight.domain import keys
 from safelight.domain.declaration import Declaration
-from safelight.domain.errors import ImageRejected, Ours, ScannerFailed, UnknownKind, WrongState
+from safelight.domain.errors import ImageRejected, Ours, SafelightError, ScannerFailed, UnknownKind, WrongState
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
 from safelight.domain.hooks import ClamAV, Scan
 from safelight.domain.image import Image, ImageId, Look, State, Verified
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
+from safelight.domain.to_its_end import to_its_end
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
@@ -57,7 +59,8 @@ async def process_image(  # noqa: PLR0913 - a step is told its whole world by na
 
     It ends within the lease. Every write is fenced by the attempt: a worker that lost the image to
     another raises WrongState at its next write. Whatever else is raised is an outcome: the image would wait for the end
-    of its lease. An image that so many workers took and never ended is not touched again: it may be what ended them.
+    of its lease. Cancelled, it gives the image back, as if it had not been taken. An image that so many workers took
+    and never ended is not touched again: it may be what ended them.
 
     Where its kind has a scanner, that is asked for first: while it is down, the image is not even taken, and returned
     as it is. What was scanned is what is decoded. So it is for some time where this process has an older kinds file,
@@ -72,12 +75,28 @@ async def process_image(  # noqa: PLR0913 - a step is told its whole world by na
             return None  # it waits already, and a job for then is queued
         if (waits := _for_a_newer_host(known, newer, clock) or await gate.see()) is not None:
             return known, waits
-    image = await _take(known, records, clock, terms.lease)
+    taking = asyncio.ensure_future(_take(known, records, clock, terms.lease))
+    try:
+        image = await to_its_end(taking)
+        if image is None:
+            return None
+        if known.state is State.PROCESSING and known.attempt >= terms.max_attempts:
+            return image, Broken("worker_lost", f"{known.attempt} workers took the image and did not come to an end")
+        return image, await _outcome(_Work(image, records, objects, signals, gate), image, kinds, renderer, terms.lease)
+    except asyncio.CancelledError:
+        await to_its_end(_hand_back(taking, records, signals))
+        raise
+
+
+async def _hand_back(taking: asyncio.Future[Image | None], records: Records, signals: Signals) -> None:
+    """Let another worker take the image at once. Where that fails, it waits for the end of its lease."""
+    image = None if taking.exception() else taking.result()
     if image is None:
-        return None
-    if known.state is State.PROCESSING and known.attempt >= terms.max_attempts:
-        return image, Broken("worker_lost", f"{known.attempt} workers took the image and did not come to an end")
-    return image, await _outcome(_Work(image, records, objects, signals, gate), image, kinds, renderer, terms.lease)
+        return
+    with suppress(SafelightError):
+        async with records.transaction() as tx:
+            await give_back(image, tx)
+        await signals.changed(image.id)
 
 
 async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer, lease: timedelta) -> Outcome:

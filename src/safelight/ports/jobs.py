@@ -29,8 +29,13 @@ class Jobs(Protocol):
         """
         ...
 
-    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
+    async def run(
+        self, handler: Handler, *, recover: Handler | None = None, concurrency: int, grace: timedelta = AT_ONCE
+    ) -> None:
         """Run jobs until cancelled, at most so many at once of those that render.
+
+        `recover` has, in place of the handler, each job whose worker ended without a word: it may have been the job
+        that ended it.
 
         A handler's exception is logged and the job dropped: the record knows when to try again. Once cancelled, no job
         begins any more, those under way have `grace` to end, and the rest is cut off and handed back: it is queued, and

@@ -197,6 +197,20 @@ class Settings(BaseSettings):
     )
     retry_max: Seconds = Field(timedelta(minutes=10), description="Longest wait between two tries")
 
+    job_heartbeat_timeout: Seconds = Field(
+        timedelta(seconds=30),
+        description="After so much silence of its worker, a job is given to another; on Postgres",
+    )
+    job_poll_every: Seconds = Field(
+        timedelta(seconds=5), description="Time between two looks at the queue of Postgres, should nothing tell of jobs"
+    )
+    max_job_tries: int = Field(
+        5, ge=1, description="Workers that a job may end, as some purges might; then it is held: safelight jobs"
+    )
+    stop_grace: Seconds = Field(
+        timedelta(seconds=5), description="Time for images under way to end, once stopped; the rest is handed back"
+    )
+
     scanner_down: Literal["wait", "accept"] = Field(
         "wait", description="What becomes of a file while its scanner gives no answer: it waits, or is taken unscanned"
     )

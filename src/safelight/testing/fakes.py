@@ -74,8 +74,11 @@ class RecordingJobs:
         if (job, run_at) not in self.queued:
             self.queued.append((job, run_at))
 
-    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
+    async def run(
+        self, handler: Handler, *, recover: Handler | None = None, concurrency: int, grace: timedelta = AT_ONCE
+    ) -> None:
         """Run all that is queued, in order and whatever its time, with what comes of it; then return."""
+        del recover  # no worker of another ever had a job
         assert concurrency > 0
         assert grace >= AT_ONCE
         while self.queued:

@@ -1,6 +1,6 @@
 """Recover: hand back what a killed process was working on, when no other process can have it."""
 
-from safelight.domain.image import State
+from safelight.domain.image import ImageId, State
 from safelight.domain.outcome import Broken
 from safelight.journey.finalize import Retries, finalize_image
 from safelight.ports.clock import Clock, Ids
@@ -38,6 +38,36 @@ async def recover_images(
         recovered += len(abandoned)
         if not abandoned:
             return recovered
+
+
+async def recover_image(
+    image_id: ImageId,
+    *,
+    records: Records,
+    signals: Signals,
+    clock: Clock,
+    ids: Ids,
+    retries: Retries,
+    told: bool,
+) -> State | None:
+    """Finalize an image whose worker is known to be lost, and return its state; None where it is not `processing`.
+
+    Raises WrongState where its worker is not lost after all, and was faster.
+    """
+    async with records.glance() as snapshot:
+        image = await snapshot.image(image_id)
+    if image.state is not State.PROCESSING:
+        return None
+    return await finalize_image(
+        image,
+        WORKER_LOST,
+        records=records,
+        signals=signals,
+        clock=clock,
+        ids=ids,
+        retries=retries,
+        told=told,
+    )
 
 
 async def release_claims(records: Records) -> int:

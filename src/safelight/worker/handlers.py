@@ -19,6 +19,7 @@ from safelight.domain.jobs import (
 )
 from safelight.domain.kind import Kinds
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
+from safelight.domain.to_its_end import to_its_end
 from safelight.domain.urls import Links
 from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
@@ -34,6 +35,7 @@ from safelight.ports.signals import Signals
 from safelight.upkeep.lazy import render_lazily
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
+from safelight.upkeep.recover import recover_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 from safelight.upkeep.sides import clear_side
 
@@ -98,6 +100,30 @@ class Handlers:
             case SendWebhook(delivery_id):
                 await self._send(delivery_id)
 
+    async def recover(self, job: Job) -> None:
+        """Run a job whose worker ended without a word. An image that it was processing waits first."""
+        if not isinstance(job, ProcessImage) or not await self._recovered(job.image_id):
+            await self(job)
+
+    async def _recovered(self, image_id: ImageId) -> bool:
+        parts = self._parts
+        try:
+            state = await recover_image(
+                image_id,
+                records=parts.records,
+                signals=parts.signals,
+                clock=parts.clock,
+                ids=parts.ids,
+                retries=parts.retries,
+                told=parts.notifier is not None,
+            )
+        except WrongState as lost:
+            log.info("image_let_go", image_id=image_id, state=lost.state)
+            return True
+        if state is not None:
+            log.warning("image_recovered", image_id=image_id, state=state)
+        return state is not None
+
     async def _process(self, image_id: ImageId) -> None:
         parts, begun = self._parts, self._parts.clock.now()
         try:
@@ -117,7 +143,7 @@ class Handlers:
             if processed is None:
                 return
             image, outcome = processed
-            state = await self._finalize(image, outcome)
+            state = await to_its_end(self._finalize(image, outcome))
         except WrongState as lost:
             await self._let_go(image_id, lost)
         else:

@@ -278,3 +278,60 @@ async def test_an_image_of_a_kind_that_only_a_newer_file_has_waits_and_fails_in_
     assert isinstance(at_first, Waits)
     assert isinstance(at_last, Broken)
     assert at_last.code == "unknown_kind"
+
+
+class StuckRenderer:
+    """ports.renderer.Renderer that never comes to an end; `begun` is set when it was asked."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def render(self, _source: AsyncIterator[bytes], _recipe: Recipe) -> AsyncIterator[Rendered]:
+        self.begun.set()
+        await asyncio.Event().wait()
+        yield THUMB
+
+
+async def test_cancelled_it_gives_the_image_back_as_if_nobody_had_tried(stage: Any):
+    image = await uploaded(stage)
+    renderer = StuckRenderer()
+    processing = asyncio.create_task(process(stage, image, renderer))
+    await renderer.begun.wait()
+
+    processing.cancel()
+    await asyncio.wait([processing])
+
+    stored = await stage.stored(image.id)
+    assert processing.cancelled()
+    assert (stored.state, stored.attempt, stored.lease_until) == (State.UPLOADED, image.attempt, None)
+    assert stage.signals.changed_images[-1] == image.id
+
+
+async def test_cancelled_at_any_moment_it_leaves_no_image_taken(stage: Any):
+    states = set()
+    for steps in range(60):
+        image = await uploaded(stage, steps + 1)
+        processing = asyncio.create_task(process(stage, image, StuckRenderer()))
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+
+        processing.cancel()
+        await asyncio.wait([processing])
+
+        states.add((await stage.stored(image.id)).state)
+
+    assert states == {State.UPLOADED}
+
+
+async def test_cancelled_it_takes_nothing_from_whoever_has_the_image_by_then(stage: Any):
+    image = await uploaded(stage)
+    renderer = StuckRenderer()
+    processing = asyncio.create_task(process(stage, image, renderer))
+    await renderer.begun.wait()
+    async with stage.records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=State.DELETED)
+
+    processing.cancel()
+    await asyncio.wait([processing])
+
+    assert (await stage.stored(image.id)).state is State.DELETED

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.domain import keys
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed
+from safelight.domain.events import Delivery
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.hooks import ClamAV
 from safelight.domain.image import Image, Look, State
-from safelight.domain.jobs import ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.retry import Backoff
 from safelight.domain.variant import cover, fit
@@ -337,3 +338,36 @@ async def test_a_webhook_is_logged_as_sent_only_when_it_arrived(stage: Any, make
         "again_at": stage.clock.now().isoformat(),
         "given_up": False,
     }
+
+
+async def test_an_image_whose_worker_was_lost_waits_before_it_is_processed_again(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.PROCESSING)
+    renderer = ScriptedRenderer(PARTS)
+
+    await make_handlers(renderer).recover(ProcessImage(image.id))
+
+    stored = await stage.stored(image.id)
+    assert stored.state is State.UPLOADED
+    assert stored.next_attempt_at > stage.clock.now()
+    assert renderer.recipes == []
+
+
+async def test_a_job_whose_worker_was_lost_runs_where_nothing_was_begun(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+
+    await make_handlers(ScriptedRenderer(PARTS)).recover(ProcessImage(image.id))
+
+    assert (await stage.stored(image.id)).state is State.READY
+
+
+async def test_any_other_job_whose_worker_was_lost_runs_again(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.READY)
+    owed = Delivery.owed(DeliveryId("d" * 32), image.id, State.READY, at=stage.clock.now())
+    async with stage.records.transaction() as tx:
+        await tx.add_delivery(owed)
+    notifier = RecordingNotifier()
+
+    await make_handlers(ScriptedRenderer(PARTS), notifier).recover(SendWebhook(owed.id))
+
+    assert [sent for sent, _, _ in notifier.sent] == [owed.id]

@@ -38,8 +38,11 @@ class MemoryQueue:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
         await enqueue(self._queries, job, run_at=run_at, behind=behind, now=self._clock.now())
 
-    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
+    async def run(
+        self, handler: Handler, *, recover: Handler | None = None, concurrency: int, grace: timedelta = AT_ONCE
+    ) -> None:
         """Run jobs until cancelled, at most so many renderings at once. May be called again afterwards."""
+        del recover  # with its worker, the whole queue ends
         self._queries.driver = InMemoryDriver()  # nobody is left who listens for an earlier run
         work = Work(handler)
         manager = QueueManager(self._queries)

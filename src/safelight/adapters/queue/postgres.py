@@ -85,20 +85,21 @@ class PostgresQueue:
         with storage_failures():
             await self._direct.enqueue(job, run_at=run_at, behind=behind)
 
-    async def run(self, handler: Handler, *, concurrency: int, grace: timedelta = AT_ONCE) -> None:
+    async def run(
+        self, handler: Handler, *, recover: Handler | None = None, concurrency: int, grace: timedelta = AT_ONCE
+    ) -> None:
         """Run jobs until cancelled, at most so many renderings at once, however often Postgres goes away."""
         while True:
             try:
-                await self._run(handler, concurrency, grace)
+                await self._run(Work(handler, recover=recover, max_tries=self._max_tries), concurrency, grace)
             except Exception:
                 log.exception("queue_broke_off", again_in=str(LONGEST_WAIT))
             await asyncio.sleep(LONGEST_WAIT.total_seconds())
 
-    async def _run(self, handler: Handler, concurrency: int, grace: timedelta) -> None:
+    async def _run(self, work: Work, concurrency: int, grace: timedelta) -> None:
         wakes = self._wakes = Wakes()  # nobody is left who waits for an earlier run
         places = {QueueEntrypoint(lane.name): lane.concurrency or concurrency for lane in LANES}
         queries = WorkerQueries(PoolDriver(self._pool, wakes), wakes, places, poll_every=self._poll_every)
-        work = Work(handler, max_tries=self._max_tries)
         manager = QueueManager(queries, channel=SETTINGS.channel)
         for lane in LANES:
             manager.entrypoint(lane.name, on_failure="hold", executor_factory=HandBack)(work.run)

@@ -35,7 +35,7 @@ class HandBack(EntrypointExecutor):
 
 
 class Work:
-    """Runs the handler for one job after the other.
+    """Runs the handler for one job after the other, or `recover`, where an earlier worker never ended the job.
 
     A job that was begun more than `max_tries` times is held, where its record does not count them.
     """
@@ -44,9 +44,11 @@ class Work:
         self,
         handler: Handler,
         *,
+        recover: Handler | None = None,
         max_tries: int | None = None,
     ) -> None:
         self._handler = handler
+        self._recover = recover
         self._max_tries = max_tries
         self._under_way: set[asyncio.Task[object]] = set()
         self._closed = False
@@ -71,8 +73,9 @@ class Work:
         if self._max_tries is not None and queued.attempts > self._max_tries and not isinstance(job, COUNTED):
             log.error("job_held", job=name_of(job), tries=queued.attempts - 1)
             raise Held
+        handler = self._recover if self._recover is not None and queued.attempts > 1 else self._handler
         try:
-            await self._handler(job)
+            await handler(job)
         except Exception:
             log.exception("job_failed", job=name_of(job))
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
 from sqlalchemy import event
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from safelight.domain.errors import StorageFailed
+from safelight.domain.to_its_end import to_its_end
 
 Observe = Callable[[str, float], None]
 """Hears what took how many seconds: `wait` for the writer's turn, `write`, `read`."""
@@ -33,8 +34,6 @@ READER_PRAGMAS = (*PRAGMAS, "query_only=ON")
 
 OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 """What SQL raises because of a bug in this program, not because of the database's surroundings."""
-
-Result = TypeVar("Result")
 
 
 def ignore(_what: str, _seconds: float) -> None:
@@ -100,26 +99,6 @@ def storage_failures() -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise StorageFailed(f"the database says: {error.orig}") from error
-
-
-async def to_its_end(work: Awaitable[Result]) -> Result:
-    """Let `work` end however often the caller is cancelled meanwhile; then be cancelled.
-
-    Nothing on a connection may be cut off: it would go on in the connection's thread, with a lock that nobody gives
-    back, and of a commit nobody would know whether it happened.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is None:
-        return task.result()
-    with suppress(Exception):
-        task.result()
-    raise cancelled
 
 
 @asynccontextmanager

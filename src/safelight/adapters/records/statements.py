@@ -7,8 +7,8 @@ from sqlalchemy import CursorResult, Delete, Executable, Table, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.records.engine import to_its_end
 from safelight.adapters.records.rows import Values
+from safelight.domain.to_its_end import to_its_end
 
 Insert = sqlite.Insert | postgresql.Insert
 

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from safelight.adapters.records.engine import SqliteDatabase, storage_failures, to_its_end
+from safelight.adapters.records.engine import SqliteDatabase, storage_failures
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import ProcessImage
+from safelight.domain.to_its_end import to_its_end
 from safelight.testing.fakes import RecordingJobs
 from safelight.testing.samples import new_image
 
