@@ -1,6 +1,7 @@
 """PgQueuer's queries as one worker asks them: for lanes in which it has a place, and calmly while Postgres is away."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT = timedelta(milliseconds=100)
 LONGEST_WAIT = timedelta(seconds=5)
 """Waits before Postgres is asked again that gave no answer: doubled each time."""
+
+NEVER = timedelta(days=365)
 
 COUNT_TRY = f"UPDATE {QUEUE} SET attempts = attempts + 1 WHERE id = ANY($1::bigint[])"  # noqa: S608 - our own name
 
@@ -56,6 +59,7 @@ class WorkerQueries(Queries):
         self._poll_every = poll_every
         self._taken: dict[JobId, QueueEntrypoint] = {}
         self._wait: timedelta | None = None
+        self._lenient_until = 0.0
         self._stopping = False
 
     def _ended(self, *jobs: Job) -> None:
@@ -89,16 +93,18 @@ class WorkerQueries(Queries):
         free = {lane: entrypoints[lane] for lane in self._free()}
         if not free or self._stopping:
             return []
+        silence = NEVER if time.monotonic() < self._lenient_until else heartbeat_timeout
         try:
-            jobs = await super().dequeue(
-                batch_size, free, queue_manager_id, global_concurrency_limit, heartbeat_timeout
-            )
+            found = await super().dequeue(batch_size, free, queue_manager_id, global_concurrency_limit, silence)
+            jobs = [
+                job for job in found if job.id not in self._taken
+            ]  # or its heartbeat came too late, and it runs here
             if jobs:
                 await self.driver.execute(COUNT_TRY, [job.id for job in jobs])
         except LOST as error:
             self._note_loss(error)
             return []
-        self._note_answer()
+        self._note_answer(heartbeat_timeout)
         self._taken.update((job.id, job.entrypoint) for job in jobs)
         return [job.model_copy(update={"attempts": job.attempts + 1}) for job in jobs]
 
@@ -150,7 +156,9 @@ class WorkerQueries(Queries):
         self._wait = FIRST_WAIT if self._wait is None else min(2 * self._wait, LONGEST_WAIT)
         log.warning("queue_unreachable", reason=str(error) or type(error).__name__, again_in=str(self._wait))
 
-    def _note_answer(self) -> None:
+    def _note_answer(self, heartbeat_timeout: timedelta) -> None:
+        """After a time without Postgres, leave everybody the time to show that they live."""
         if self._wait is not None:
             log.info("queue_reached")
+            self._lenient_until = time.monotonic() + heartbeat_timeout.total_seconds()
         self._wait = None
