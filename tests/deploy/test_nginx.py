@@ -28,6 +28,7 @@ from safelight.testing.server import Server
 from safelight_client import Client
 
 CONF = Path(__file__).parents[2] / "deploy/nginx/safelight.conf"
+GATEWAY = CONF.parents[1] / "compose/gateway.conf"
 ORIGIN = "https://app.example"
 
 START_WITHIN_S = 20
@@ -174,12 +175,27 @@ def test_nginx_takes_the_example(tmp_path: Path):
     certify(tmp_path)
     configuration = configured(tmp_path, https=free_port(), http=free_port(), upstream="127.0.0.1:8080")
 
-    done = subprocess.run(  # noqa: S603 - Debian's program
-        [installed("nginx", "nginx"), "-t", "-c", configuration], capture_output=True, text=True, check=False
-    )
+    done = checked(configuration)
 
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr
+
+
+def test_nginx_takes_the_gateway_of_the_compose_file(tmp_path: Path):
+    (tmp_path / "safelight.conf").write_text(GATEWAY.read_text().replace("/dev/stdout", str(tmp_path / "access.log")))
+    (tmp_path / "nginx.conf").write_text(AROUND.format(folder=tmp_path))
+
+    done = checked(tmp_path / "nginx.conf")
+
+    assert done.returncode == 0, done.stderr
+    assert "warn" not in done.stderr
+
+
+def checked(configuration: Path) -> subprocess.CompletedProcess[str]:
+    """Let nginx say whether it takes a configuration."""
+    return subprocess.run(  # noqa: S603 - Debian's program
+        [installed("nginx", "nginx"), "-t", "-c", configuration], capture_output=True, text=True, check=False
+    )
 
 
 def test_an_image_goes_the_whole_road_through_nginx(proxied: Proxied, photo: Path, monkeypatch: pytest.MonkeyPatch):
