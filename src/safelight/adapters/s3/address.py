@@ -14,6 +14,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """S3 User Guide, "General purpose buckets naming rules"."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]*")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
+_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?/?")
 _YES_NO = {"true": True, "false": False}
 
 EXAMPLE = "s3://bucket?region=eu-central-1 or s3://bucket?profile=minio&endpoint=https://host"
@@ -112,7 +113,7 @@ def _region(given: Mapping[str, str], profile: Profile) -> str:
     if region is None:
         raise ValueError(f"needs region=..., the region that the bucket was made in, with profile {profile.name}")
     if not _REGION.fullmatch(region):
-        raise ValueError(f"has a region {region!r} that is none: write it as in eu-central-1")
+        raise ValueError(f"has a region {region!r} that is none: write it like eu-central-1")
     return region
 
 
@@ -125,12 +126,12 @@ def _endpoint(given: Mapping[str, str], profile: Profile, region: str) -> str:
 
 
 def _url(name: str, text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError(f"has an {name} that is no address: write {name}=https://host or {name}=http://host:port")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"has more than an address in {name}: the bucket is named once, before the question mark")
-    return f"{parts.scheme}://{parts.netloc}"
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(
+            f"has an {name} that is no address: write {name}=https://host or {name}=http://host:port, without a path; "
+            "the bucket is named once, before the question mark"
+        )
+    return text.rstrip("/")
 
 
 def _path_style(given: Mapping[str, str], profile: Profile, bucket: str) -> bool:

@@ -40,7 +40,7 @@ def _stored(entry: ET.Element, prefix: str) -> StoredObject | None:
         key,
         int(_text(entry, "Size")),
         _text(entry, "ETag").strip('"'),
-        datetime.fromisoformat(_text(entry, "LastModified")),
+        datetime.fromisoformat(_text(entry, "LastModified")).replace(microsecond=0),  # as HEAD says it
     )
 
 

@@ -110,6 +110,12 @@ class S3ObjectStore:
     async def free_bytes(self) -> None:
         """See `ObjectStore.free_bytes`."""
 
+    async def check(self) -> None:
+        """See that the bucket is there and can be listed. Raises StorageFailed, which says what to do."""
+        answer = await self._requests.send("GET", params={"list-type": "2", "max-keys": "1"})
+        if not answer.is_success:
+            raise refusal(self._address, answer.status_code, answer.text)
+
     async def _copy_there(self, source: Key, target: Key, if_match: str) -> None:
         """Let the server copy what has that ETag."""
         wanted = {

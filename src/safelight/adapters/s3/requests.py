@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
@@ -63,7 +63,7 @@ class S3Requests:
         named = {**headers, "content-length": str(size)}
         signed = self._sigv4.headers("PUT", url, named, payload=UNSIGNED, at=datetime.now(UTC))
         try:
-            return await self._client.put(url, headers=signed, content=content)
+            return await self._client.put(url, headers=signed, content=_exactly(content, size))
         except httpx.TransportError as error:
             raise no_answer(self.address, error) from error
 
@@ -75,6 +75,18 @@ class S3Requests:
         digest = hashlib.sha256(content).hexdigest()
         signed = self._sigv4.headers(method, url, headers, payload=digest, at=datetime.now(UTC))
         return await self._client.request(method, url, headers=signed, content=content)
+
+
+async def _exactly(content: AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:
+    """Pass on the pieces. Raises StorageFailed where they are not of that size: the server has not got all, then."""
+    came = 0
+    async for piece in content:
+        came += len(piece)
+        if came > size:
+            break
+        yield piece
+    if came != size:
+        raise StorageFailed(f"{size:,} bytes were to be written, and others came: nothing was")
 
 
 def no_answer(address: S3Address, error: Exception) -> StorageFailed:

@@ -102,9 +102,10 @@ class S3Signer:
         url = self._address.public_url()
         named = {"key": self._address.prefix + key, "Content-Type": declared}
         conditions: list[Condition] = [
-            {"bucket": self._address.bucket},
-            *({name: value} for name, value in named.items()),
+            {"Content-Type": declared},
             ["content-length-range", declared_bytes, declared_bytes],
+            {"bucket": self._address.bucket},
+            {"key": named["key"]},
         ]
         fields = self._sigv4.form(url, named, conditions, expires_at=expires_at)
         return SignedUpload("post", "POST", url, expires_at, fields=fields)
