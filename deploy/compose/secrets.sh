@@ -16,6 +16,7 @@ password=$(word) key=$(word) secret=$(word)
 
 printf '%s' "$password" > secrets/postgres-password
 printf 'postgresql://safelight:%s@postgres/safelight' "$password" > secrets/database-url
+printf 'sl_%.32s_%s' "$(word)" "$(word)" > secrets/bootstrap-key
 printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$key" "$secret" > secrets/aws
 cat > secrets/s3.json <<END
 {
@@ -31,6 +32,6 @@ cat > secrets/s3.json <<END
 END
 docker run --rm --user 0 --volume "$PWD/secrets:/secrets" safelight:0.1.0 signing-keys create /secrets/keyring.json
 
-chmod 0444 secrets/postgres-password secrets/database-url secrets/aws secrets/s3.json
+chmod 0444 secrets/postgres-password secrets/database-url secrets/bootstrap-key secrets/aws secrets/s3.json
 chown 10001:10001 secrets/keyring.json
 echo "Made deploy/compose/secrets: keep it out of backups that others read."

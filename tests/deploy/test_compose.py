@@ -19,6 +19,7 @@ from safelight.adapters.s3.address import S3Address
 from safelight.apps.kinds import load_kinds
 from safelight.apps.serving import GRACE_S
 from safelight.cli.app import Commands
+from safelight.domain import api_keys
 from safelight.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "deploy/compose"
@@ -114,7 +115,8 @@ def test_ports_and_times_are_in_keeping_with_the_settings():
     assert f"http://api:{DEFAULTS['port']};" in gateway
     assert f":{DEFAULTS['worker_port']}/healthz" in json.dumps(worker["healthcheck"])
     assert seconds(api["stop_grace_period"]) > float(api["environment"]["SAFELIGHT_SHUTDOWN_DELAY"]) + GRACE_S
-    assert seconds(worker["stop_grace_period"]) > DEFAULTS["render_timeout"].total_seconds()
+    grace = DEFAULTS["stop_grace"].total_seconds()
+    assert seconds(worker["stop_grace_period"]) > float(worker["environment"]["SAFELIGHT_SHUTDOWN_DELAY"]) + grace
     assert (
         int(worker["mem_limit"].removesuffix("g")) << 30
         > int(worker["environment"]["SAFELIGHT_SLOTS"]) * (DEFAULTS["render_memory_bytes"])
@@ -158,6 +160,7 @@ def test_the_secrets_are_made_once_and_fit_each_other(tmp_path: Path):
     assert json.loads((made / "s3.json").read_text())["identities"][0]["credentials"][0]["secretKey"] in (
         (made / "aws").read_text()
     )
+    assert api_keys.parse((made / "bootstrap-key").read_text()) is not None
     assert len(read_keyring(made / "keyring.json").keys) == 1
     assert made.stat().st_mode & 0o777 == 0o700
 

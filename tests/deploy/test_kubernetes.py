@@ -23,6 +23,7 @@ OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 
+SECRET_NAMED = re.compile(r'"(?:secretName|secret": {"name)": "([a-z-]+)"')
 NOT_LISTED = {"kustomization.yaml", "secret.example.yaml"}
 
 Manifest = Mapping[str, Any]
@@ -78,7 +79,7 @@ def test_every_name_that_a_pod_mounts_is_there():
 
     for pod in PODS.values():
         for volume in pod["volumes"]:
-            assert volume.get("secret", {}).get("secretName") in {*secrets, None}
+            assert {*SECRET_NAMED.findall(json.dumps(volume))} <= secrets
             assert volume.get("configMap", {}).get("name") in {*maps, None}
         (container,) = pod["containers"]
         assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
@@ -109,7 +110,7 @@ def test_a_pod_runs_a_command_with_settings_that_there_are(pod: Manifest):
 
 
 def test_only_the_api_can_sign():
-    holders = {name for name, pod in PODS.items() if "safelight-keyring" in json.dumps(pod)}
+    holders = {name for name, pod in PODS.items() if "safelight-api" in json.dumps(pod["volumes"])}
 
     assert holders == {"Deployment/safelight-api"}
 
@@ -136,7 +137,8 @@ def test_a_worker_has_time_and_memory_for_all_of_its_slots():
     slots = int(environment(pod)["SAFELIGHT_SLOTS"])
     limit = parse_quantity(pod["containers"][0]["resources"]["limits"]["memory"].replace("Gi", "GiB"), BYTE_UNITS)
 
-    assert pod["terminationGracePeriodSeconds"] > DEFAULTS["render_timeout"].total_seconds()
+    delay = float(environment(pod)["SAFELIGHT_SHUTDOWN_DELAY"])
+    assert pod["terminationGracePeriodSeconds"] > delay + DEFAULTS["stop_grace"].total_seconds() + GRACE_S
     assert limit > slots * DEFAULTS["render_memory_bytes"] + (512 << 20)
 
 
