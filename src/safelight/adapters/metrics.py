@@ -61,7 +61,8 @@ class PrometheusMetrics:
         )
         self._levels = Gauge(
             "safelight_level",
-            "queue_depth, queue_age_seconds, slots_busy, slots, loop_lag_seconds, sandbox_peak_bytes, images by state",
+            "queue_depth, queue_age_seconds, slots_busy, slots, kinds_older, loop_lag_seconds, sandbox_peak_bytes, "
+            "images by state",
             ["what"],
             registry=self._registry,
         )

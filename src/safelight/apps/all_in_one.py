@@ -11,6 +11,7 @@ from safelight.apps.addresses import Addresses
 from safelight.apps.api import api_app
 from safelight.apps.api_keys import first_key
 from safelight.apps.database import migrate_database
+from safelight.apps.declared import declare
 from safelight.apps.kinds import remember_kinds
 from safelight.apps.lock import data_lock
 from safelight.apps.process import prepare_process
@@ -59,6 +60,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         listener = stack.enter_context(listening(settings.host, settings.port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(opened(settings, kinds, addresses))
+        await declare(world)
         if world.disk is not None:
             await world.disk.sweep_temporary(older_than=world.clock.now())  # nobody else writes: what is there is left
         if world.alone:

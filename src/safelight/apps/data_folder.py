@@ -1,14 +1,10 @@
 """Opens what lies in a data folder for a command that works beside the server, whether one runs or not."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.migrate import migrate, pending_migrations
-from safelight.adapters.records.store import SqlRecords, open_records
-from safelight.adapters.system import SystemClock
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.lock import data_lock
 
@@ -49,16 +45,6 @@ def see_that_it_is_ours(folder: Path) -> None:
     uid = folder.stat().st_uid
     if uid != os.geteuid():
         raise DataNotReady(f"{folder} belongs to user {uid}. Run this as that user: sudo -u '#{uid}' safelight ...")
-
-
-@asynccontextmanager
-async def records_in(folder: Path) -> AsyncIterator[SqlRecords]:
-    """Open the folder's records. Raises DataNotReady, StorageFailed.
-
-    Jobs queued here go nowhere: the server's reconcile finds them.
-    """
-    async with open_records(database_in(folder), MemoryQueue(SystemClock())) as records:
-        yield records
 
 
 def _migrate(folder: Path) -> str:

@@ -52,7 +52,9 @@ async def open_database(settings: Settings, *, clock: Clock, metrics: Prometheus
                 max_tries=settings.max_job_tries,
             ) as queue,
             open_postgres_signals(listener, max_waiters=settings.max_waiters, lost=metrics.signals_lost) as signals,
-            open_postgres_records(url, queue.outbox, observe=observe) as records,
+            open_postgres_records(
+                url, queue.outbox, connections=settings.database_connections, observe=observe
+            ) as records,
         ):
             yield Database(records, queue, signals)
         return

@@ -11,6 +11,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api import api_app
 from safelight.apps.api_keys import keep_given_key
+from safelight.apps.declared import declare
 from safelight.apps.process import prepare_process
 from safelight.apps.readiness import readiness
 from safelight.apps.serving import beside, listening, serve
@@ -52,6 +53,7 @@ async def run_api(settings: Settings, *, started: Started) -> None:
         listener = stack.enter_context(listening(settings.host, settings.port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(opened(settings, kinds, addresses))
+        await declare(world)
         if settings.bootstrap_key is not None:
             await keep_given_key(world, settings.bootstrap_key)
         ready = readiness(world)
@@ -75,6 +77,7 @@ async def run_worker_part(settings: Settings, *, started: Started) -> None:
         listener = stack.enter_context(listening(settings.host, settings.worker_port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(opened(settings, kinds, addresses, keyring=without_keys))
+        await declare(world)
         renderer = await stack.enter_async_context(sandbox(settings, metrics=world.metrics))
         notifier = await stack.enter_async_context(webhooks(settings))
         ready = readiness(world)

@@ -15,6 +15,7 @@ from safelight.journey.announce import Persistence
 from safelight.journey.finalize import Retries
 from safelight.ports.metrics import Metrics
 from safelight.settings import Settings
+from safelight.upkeep.declare import older_kinds
 from safelight.upkeep.forget import forget_records
 from safelight.upkeep.reconcile import reconcile
 from safelight.upkeep.recover import recover_images
@@ -151,6 +152,7 @@ async def _levels(world: World, renderer: SandboxRenderer) -> None:
         "queue_age_seconds": age,
         "slots": world.settings.slots,
         "slots_busy": renderer.busy,
+        "kinds_older": len(await older_kinds(world.kinds, records=world.records)),
         **{f"images_{state}": count for state, count in counts.items()},
     }.items():
         world.metrics.level(what, value)

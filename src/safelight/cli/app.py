@@ -30,6 +30,10 @@ class Commands(LazyGroup):
         "doctor": Lazy("Look for what is wrong, and say how to mend it.", "safelight.cli.doctor:doctor"),
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),
         "reprocess": Lazy("Render ready images again, as declared now.", "safelight.cli.reprocess:reprocess"),
+        "kinds": Lazy(
+            "See which declaration of each kind holds among several hosts, and go back to an older one.",
+            "safelight.cli.kinds:app",
+        ),
         "migrate": Lazy("Bring the database to the tables of this version.", "safelight.cli.migrate:migrate"),
         "storage": Lazy("Prepare a bucket, and move between stores.", "safelight.cli.storage:app"),
         "api": Lazy("Serve the API alone, as one of any number of hosts.", "safelight.cli.parts:api"),

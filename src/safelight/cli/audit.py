@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -14,7 +13,7 @@ import typer
 
 from safelight.adapters.system import SystemClock
 from safelight.apps.audit import Numbered, follow, latest, pages
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import records_for
 from safelight.cli.audit_lines import heading, lines
 from safelight.cli.durations import duration
 from safelight.cli.options import Data, settings
@@ -23,6 +22,7 @@ from safelight.domain import keys
 from safelight.domain.image import ImageId
 from safelight.ports.records import Records
 from safelight.ports.snapshot import AuditFilter
+from safelight.settings import Settings
 
 SHOWN = 100
 """Events that are shown to people, unless they say otherwise; an export is whole."""
@@ -53,14 +53,14 @@ def audit(
     which = AuditFilter(_image(image), owner, _since(since))
     using = settings(data=data)
     with errors_told(using):
-        shown = asyncio.run(_read(using.data, which, limit, json=json, following=following))
+        shown = asyncio.run(_read(using, which, limit, json=json, following=following))
     if not json and shown == 0:
         err.print("Nothing of that is noted.")
 
 
-async def _read(folder: Path, which: AuditFilter, limit: int | None, *, json: bool, following: bool) -> int:
+async def _read(using: Settings, which: AuditFilter, limit: int | None, *, json: bool, following: bool) -> int:
     show = _as_json if json else _Lines()
-    async with records_in(folder) as records:
+    async with records_for(using) as records:
         if json and limit is None:
             shown, last = await _export(which, show, records)
         else:

@@ -4,7 +4,6 @@ import asyncio
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,11 +12,12 @@ from rich.text import Text
 
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.api_keys import EVERY_SCOPE, create_key, revoke_key, rotate_key
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import records_for
 from safelight.cli.durations import duration
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import FAILED, err, errors_told, misused, out
 from safelight.domain.who import ApiKey, ApiKeyId, Scope
+from safelight.settings import Settings
 
 NAME_SHOWN = 14
 """So much of a name leaves each key its one line on a terminal of 80 columns."""
@@ -53,7 +53,7 @@ def create(
     _see_that_it_can_be_read(name)
     using = settings(data=data)
     with errors_told(using):
-        key = asyncio.run(_create(using.data, name, scopes, expires))
+        key = asyncio.run(_create(using, name, scopes, expires))
     if quiet:
         typer.echo(key)
         return
@@ -66,7 +66,7 @@ def list_keys(data: Data = None) -> None:
     """List all keys, without their secrets."""
     using = settings(data=data)
     with errors_told(using):
-        keys = asyncio.run(_list(using.data))
+        keys = asyncio.run(_list(using))
     if not keys:
         out.print("There are no keys. `safelight keys create NAME` makes one.")
         return
@@ -86,7 +86,7 @@ def rotate(
     """Make a key of the same name that may do the same, print it this once, and let the old one end a while later."""
     using = settings(data=data)
     with errors_told(using):
-        key, ends_at = asyncio.run(_rotate(using.data, ApiKeyId(key_id), overlap))
+        key, ends_at = asyncio.run(_rotate(using, ApiKeyId(key_id), overlap))
     if quiet:
         typer.echo(key)
         return
@@ -100,7 +100,7 @@ def revoke(key_id: KeyId, data: Data = None) -> None:
     """Revoke a key, from this moment on and for good."""
     using = settings(data=data)
     with errors_told(using):
-        revoked = asyncio.run(_revoke(using.data, ApiKeyId(key_id)))
+        revoked = asyncio.run(_revoke(using, ApiKeyId(key_id)))
     if not revoked:
         err.print(f"There is no key {key_id}, or it was revoked before.", style="red", markup=False)
         err.print("`safelight keys list` shows what there is.")
@@ -108,25 +108,25 @@ def revoke(key_id: KeyId, data: Data = None) -> None:
     out.print(f"Revoked {key_id}")
 
 
-async def _create(folder: Path, name: str, scopes: frozenset[Scope], expires: timedelta | None) -> str:
+async def _create(using: Settings, name: str, scopes: frozenset[Scope], expires: timedelta | None) -> str:
     clock = SystemClock()
     expires_at = None if expires is None else clock.now() + expires
-    async with records_in(folder) as records:
+    async with records_for(using) as records:
         return await create_key(name, scopes, expires_at=expires_at, records=records, clock=clock, ids=SystemIds())
 
 
-async def _rotate(folder: Path, key_id: ApiKeyId, overlap: timedelta) -> tuple[str, datetime]:
-    async with records_in(folder) as records:
+async def _rotate(using: Settings, key_id: ApiKeyId, overlap: timedelta) -> tuple[str, datetime]:
+    async with records_for(using) as records:
         return await rotate_key(key_id, overlap=overlap, records=records, clock=SystemClock(), ids=SystemIds())
 
 
-async def _list(folder: Path) -> Sequence[ApiKey]:
-    async with records_in(folder) as records, records.reading() as snapshot:
+async def _list(using: Settings) -> Sequence[ApiKey]:
+    async with records_for(using) as records, records.reading() as snapshot:
         return await snapshot.api_keys()
 
 
-async def _revoke(folder: Path, key_id: ApiKeyId) -> bool:
-    async with records_in(folder) as records:
+async def _revoke(using: Settings, key_id: ApiKeyId) -> bool:
+    async with records_for(using) as records:
         return await revoke_key(key_id, records=records, clock=SystemClock())
 
 

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from safelight.adapters.signals.local import LocalSignals
 from safelight.adapters.system import SystemClock, SystemIds
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import database_for, records_for
 from safelight.apps.owners import limits_of
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import errors_told, misused, out
@@ -62,7 +60,7 @@ def list_owners(
     """List owners and what they use, in order of their ids."""
     using = settings(data=data)
     with errors_told(using):
-        owners = asyncio.run(_list(using.data, blocked=blocked, after=after, limit=limit + 1))
+        owners = asyncio.run(_list(using, blocked=blocked, after=after, limit=limit + 1))
     if not owners:
         out.print("There are none.")
         return
@@ -76,7 +74,7 @@ def show(owner_id: OwnerId, data: Data = None) -> None:
     """Show what an owner uses, and what it may."""
     using = settings(data=data)
     with errors_told(using):
-        owner = asyncio.run(_read(using.data, owner_id))
+        owner = asyncio.run(_read(using, owner_id))
     used, limits = owner.used, limits_of(using)
     out.print(f"{readable(owner_id)} {_standing(owner)}.", markup=False)
     for what, many, allowed in (
@@ -92,8 +90,8 @@ def block(owner_id: OwnerId, data: Data = None) -> None:
     """Block an owner at once: nothing more is taken from it or processed. What it has is kept for review."""
     using = settings(data=data)
     with errors_told(using):
-        blocked = asyncio.run(_block(using.data, owner_id))
-        owner = asyncio.run(_read(using.data, owner_id))
+        blocked = asyncio.run(_block(using, owner_id))
+        owner = asyncio.run(_read(using, owner_id))
     verb = "Blocked" if blocked else "Nothing changed:"
     known = f"It has {owner.used.images:,} images, of which {owner.used.open_uploads:,} are not uploaded."
     out.print(f"{verb} {readable(owner_id)}{'' if blocked else ' ' + _standing(owner)}. {known}", markup=False)
@@ -104,7 +102,7 @@ def unblock(owner_id: OwnerId, data: Data = None) -> None:
     """End a block: a running server takes up what waited within moments."""
     using = settings(data=data)
     with errors_told(using):
-        unblocked = asyncio.run(_unblock(using.data, owner_id))
+        unblocked = asyncio.run(_unblock(using, owner_id))
     said = f"Unblocked {readable(owner_id)}." if unblocked else f"{readable(owner_id)} was not blocked."
     out.print(said, markup=False)
 
@@ -114,7 +112,7 @@ def recount(owner_id: OwnerId, data: Data = None) -> None:
     """Count anew, from its images, what an owner uses. Needed only where the doctor says so."""
     using = settings(data=data)
     with errors_told(using):
-        before, after = asyncio.run(_recount(using.data, owner_id))
+        before, after = asyncio.run(_recount(using, owner_id))
     changed = f"{_use(before)} before" if before != after else "as before"
     out.print(f"Counted {readable(owner_id)}: {_use(after)}; {changed}.", markup=False)
 
@@ -131,7 +129,7 @@ def erase(
     """
     using = settings(data=data)
     with errors_told(using):
-        owner = asyncio.run(_read(using.data, owner_id))
+        owner = asyncio.run(_read(using, owner_id))
     out.print(f"All images of {readable(owner_id)} are deleted for good, {owner.used.images:,} by now.", markup=False)
     if not yes:
         typer.confirm("Erase it?", abort=True)
@@ -151,33 +149,33 @@ def readable(owner_id: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in owner_id)
 
 
-async def _list(folder: Path, *, blocked: bool, after: str | None, limit: int) -> Sequence[Owner]:
-    async with records_in(folder) as records, records.reading() as snapshot:
+async def _list(using: Settings, *, blocked: bool, after: str | None, limit: int) -> Sequence[Owner]:
+    async with records_for(using) as records, records.reading() as snapshot:
         return await snapshot.list_owners(after=after, limit=limit, blocked=blocked)
 
 
-async def _read(folder: Path, owner_id: str) -> Owner:
-    async with records_in(folder) as records, records.reading() as snapshot:
+async def _read(using: Settings, owner_id: str) -> Owner:
+    async with records_for(using) as records, records.reading() as snapshot:
         return await snapshot.owner(owner_id)
 
 
-async def _block(folder: Path, owner_id: str) -> bool:
-    async with records_in(folder) as records:
+async def _block(using: Settings, owner_id: str) -> bool:
+    async with records_for(using) as records:
         return await block_owner(owner_id, US, records=records, clock=SystemClock())
 
 
-async def _unblock(folder: Path, owner_id: str) -> bool:
-    async with records_in(folder) as records:
+async def _unblock(using: Settings, owner_id: str) -> bool:
+    async with records_for(using) as records:
         return await unblock_owner(owner_id, US, records=records, clock=SystemClock())
 
 
 async def _erase(using: Settings, owner_id: str) -> Erased:
-    async with records_in(using.data) as records:
+    async with database_for(using) as database:
         return await erase_owner(
             owner_id,
             US,
-            records=records,
-            signals=LocalSignals(max_waiters=1),
+            records=database.records,
+            signals=database.signals,
             clock=SystemClock(),
             ids=SystemIds(),
             told=using.webhook_url is not None,
@@ -185,8 +183,8 @@ async def _erase(using: Settings, owner_id: str) -> Erased:
         )
 
 
-async def _recount(folder: Path, owner_id: str) -> tuple[Owner, Owner]:
-    async with records_in(folder) as records, records.transaction() as tx:
+async def _recount(using: Settings, owner_id: str) -> tuple[Owner, Owner]:
+    async with records_for(using) as records, records.transaction() as tx:
         return await tx.owner(owner_id), await tx.owners.recount(owner_id)
 
 

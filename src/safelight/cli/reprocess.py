@@ -9,7 +9,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from safelight.apps.addresses import Addresses
-from safelight.apps.data_folder import database_in, see_that_it_is_ours
+from safelight.apps.beside import see_that_they_are_ready
+from safelight.apps.data_folder import see_that_it_is_ours
+from safelight.apps.declared import see_that_it_holds
 from safelight.apps.kinds import kinds_for
 from safelight.apps.logs import configure_logs
 from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_reprocessing, reprocess_images, retry_images
@@ -67,8 +69,8 @@ def reprocess(
     using = settings(data=data, kinds=kinds)
     configure_logs(using.log_format)
     with errors_told(using):
-        database_in(using.data)
-        see_that_it_is_ours(using.data)
+        if using.storage_url is None and using.data.exists():
+            see_that_it_is_ours(using.data)
         every_kind = kinds_for(using.data, using.kinds)
         tally = asyncio.run(_run(using, every_kind, every_kind[kind], wanted[0], dry_run=dry_run))
     if tally.images[Fate.FAILED]:
@@ -76,10 +78,13 @@ def reprocess(
 
 
 async def _run(using: Settings, kinds: Kinds, kind: Kind, which: Which | None, *, dry_run: bool) -> Tally:
+    await see_that_they_are_ready(using)
     async with opened(using, kinds, Addresses.of(using, port=using.port)) as world:
         if which is None:
             await _retry(kind, world, dry_run=dry_run)
             return Tally()
+        if not dry_run:
+            await see_that_it_holds(kind, world)
         plan = await plan_reprocessing(kind, which, world.records)
         _tell_plan(plan, kind, dry_run=dry_run)
         if dry_run or not plan.images:

@@ -12,6 +12,7 @@ from safelight.apps.api_keys import KeyInvalid
 from safelight.apps.backup import ArchiveNameInvalid
 from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
+from safelight.apps.declared import KindsOlder
 from safelight.apps.kinds import KindsForgotten
 from safelight.apps.lock import DataInUse
 from safelight.apps.signing_keys import SigningKeyRefused
@@ -29,6 +30,7 @@ REFUSALS = (
     KeyInvalid,
     KeyringInvalid,
     KindsForgotten,
+    KindsOlder,
     SafelightError,
     SigningKeyRefused,
     WebhookInvalid,
@@ -50,7 +52,8 @@ OF_A_FOLDER: Mapping[int, str] = {
 def sentence(error: Exception, using: Settings | None) -> str | None:
     """Return what to tell of an error; None where a person can do nothing about it."""
     if isinstance(error, StorageFailed) and using is not None:
-        return f"{error} What is wrong with it says: safelight doctor --data {using.data}"
+        where = f" --data {using.data}" if using.database_url is None else ""
+        return f"{error} What is wrong with it says: safelight doctor{where}"
     if isinstance(error, REFUSALS):
         return str(error)
     if isinstance(error, OSError):

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from safelight.adapters.keyring import create_keyring, read_keyring
 from safelight.adapters.system import SystemClock
-from safelight.apps.data_folder import DataNotReady, database_in, see_that_it_is_ours
+from safelight.apps.beside import see_that_they_are_ready
+from safelight.apps.data_folder import DataNotReady, see_that_it_is_ours
 from safelight.apps.signing_keys import add_signing_key, retire_signing_key, see_that_it_can_retire, sign_with
-from safelight.apps.wiring import KEYRING_FILE
+from safelight.apps.wiring import keyring_path
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import errors_told, misused, out
 from safelight.domain.tokens import Keyring
@@ -79,12 +80,12 @@ def rotate(
     using = settings(data=data)
     with errors_told(using):
         _ring(using)
-        see_that_it_is_ours(using.data)
+        see_that_it_is_ours(keyring_path(using).parent)
         if signing is None:
-            key_id = asyncio.run(add_signing_key(using.data, signs=not add_only, clock=SystemClock()))
+            key_id = asyncio.run(add_signing_key(using, signs=not add_only, clock=SystemClock()))
         else:
             key_id = signing
-            asyncio.run(sign_with(using.data, key_id, clock=SystemClock()))
+            asyncio.run(sign_with(using, key_id, clock=SystemClock()))
     if add_only:
         out.print(f"Added {key_id}, which verifies. It signs after: safelight signing-keys rotate --sign-with {key_id}")
         return
@@ -101,20 +102,20 @@ def retire(
     using = settings(data=data)
     with errors_told(using):
         see_that_it_can_retire(_ring(using), key_id)
-        see_that_it_is_ours(using.data)
+        see_that_it_is_ours(keyring_path(using).parent)
     out.print(f"Retiring {key_id} removes it for good.", markup=False)
     for line in WHAT_ENDS:
         out.print(line, markup=False)
     if not yes:
         typer.confirm("Retire it?", abort=True)
     with errors_told(using):
-        asyncio.run(retire_signing_key(using.data, key_id, clock=SystemClock()))
+        asyncio.run(retire_signing_key(using, key_id, clock=SystemClock()))
     out.print(f"Retired {key_id}", markup=False)
 
 
 def _ring(using: Settings) -> Keyring:
-    database_in(using.data)
-    path = using.data / KEYRING_FILE
+    asyncio.run(see_that_they_are_ready(using))
+    path = keyring_path(using)
     if not path.exists():
         raise DataNotReady(f"There is no {path}. The server makes one when it first starts, or put your own copy there")
     return read_keyring(path)

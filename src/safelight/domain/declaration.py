@@ -30,6 +30,11 @@ class Declaration:
         """Tells one declaration of a kind from another."""
         return hashlib.sha256(json.dumps(self.variants, sort_keys=True).encode()).hexdigest()
 
+    def differing(self, other: "Declaration") -> list[str]:
+        """Return the names of the variants that are not the same in both."""
+        names = self.variants.keys() | other.variants.keys()
+        return sorted(name for name in names if self.variants.get(name) != other.variants.get(name))
+
     def agrees(self, kind: Kind, variant: str) -> bool:
         """Whether one variant is the same here as in the kind."""
         return self.variants.get(variant) == _recipe(kind.variants[variant])

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl | None = Field(
         None, description="A Postgres database, postgresql://user:password@host/name; by default SQLite in the folder"
     )
+    database_connections: int = Field(
+        10,
+        ge=2,
+        description="Most connections to Postgres of one process for the records; the queue has a few of its own",
+    )
     storage_url: StorageUrl | None = Field(
         None, description="An S3 bucket for the objects, s3://bucket?profile=aws&region=...; by default the folder"
     )

@@ -31,6 +31,13 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test run twice: on the folder's own database, and beside it on a Postgres of the settings."""
+    if request.param == "postgres":
+        monkeypatch.setenv("SAFELIGHT_DATABASE_URL", request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 def run() -> Run:
     """Runs `safelight` with these words."""

@@ -11,11 +11,14 @@ import pytest
 from click.testing import Result
 
 from safelight.apps.audit import PAGE
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import records_for
 from safelight.domain.events import Action, AuditEvent
 from safelight.domain.image import ImageId
+from safelight.settings import Settings
 
 Run = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 IMAGE = ImageId("0123456789abcdef" * 2)
 KEY = "0" * 24 + "12345678"
@@ -29,7 +32,7 @@ def event(ago: timedelta = timedelta(0), action: Action = Action.VIEWED, result:
 
 def note(data: Path, *events: AuditEvent) -> None:
     async def write() -> None:
-        async with records_in(data) as records, records.transaction() as tx:
+        async with records_for(Settings(data=data)) as records, records.transaction() as tx:
             await tx.audit(*events)
 
     asyncio.run(write())
@@ -189,6 +192,7 @@ def test_a_limit_is_a_number_above_0(run: Run, data: Path, limit: str) -> None:
     assert "--limit" in refused.stderr
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)
 def test_a_folder_without_a_database_is_named(run: Run, tmp_path: Path) -> None:
     refused = run("audit", "--data", tmp_path / "other")
 

@@ -13,6 +13,8 @@ from safelight.domain import api_keys
 
 Run = Callable[..., Result]
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def test_a_new_key_is_shown_once_on_a_line_of_its_own(run: Run, data: Path) -> None:
     made = run("keys", "create", "shop", "--scope", "upload", "--data", data)
@@ -57,6 +59,7 @@ def test_without_keys_the_list_says_how_to_make_one(run: Run, data: Path) -> Non
     assert "safelight keys create NAME" in run("keys", "list", "--data", data).stdout
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)
 def test_a_folder_without_a_database_is_named_and_not_made(run: Run, tmp_path: Path) -> None:
     refused = run("keys", "list", "--data", tmp_path / "other")
 

@@ -9,13 +9,16 @@ import pytest
 from click.testing import Result
 
 from safelight.adapters.system import SystemClock
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import records_for
 from safelight.domain.events import Action
 from safelight.domain.owner import OwnerLimits
 from safelight.ports.snapshot import AuditFilter
+from safelight.settings import Settings
 from safelight.testing.samples import new_image
 
 Run = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 PLENTY = OwnerLimits(requests_per_minute=1000, open_uploads=1000, images=1000, bytes=10**12)
 
@@ -25,7 +28,7 @@ def upload(data: Path) -> Callable[..., None]:
     """Reserves, and adds so many of the images that were reserved for."""
 
     async def request(owner_id: str, reserved: int, added: int) -> None:
-        async with records_in(data) as records, records.transaction() as tx:
+        async with records_for(Settings(data=data)) as records, records.transaction() as tx:
             for number in range(reserved):
                 await tx.owners.reserve(owner_id, size=1000, limits=PLENTY, now=SystemClock().now())
                 if number < added:
@@ -38,7 +41,7 @@ def upload(data: Path) -> Callable[..., None]:
 
 def actions(data: Path) -> list[Action]:
     async def read() -> list[Action]:
-        async with records_in(data) as records, records.reading() as snapshot:
+        async with records_for(Settings(data=data)) as records, records.reading() as snapshot:
             return [event.action for _, event in await snapshot.audit_log(AuditFilter(), after=None, limit=10)]
 
     return asyncio.run(read())
@@ -123,6 +126,7 @@ def test_what_can_be_no_id_is_refused(run: Run, data: Path, owner_id: str) -> No
     assert actions(data) == []
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)
 def test_a_folder_without_a_database_is_named_and_not_made(run: Run, tmp_path: Path) -> None:
     refused = run("owners", "block", "anna", "--data", tmp_path / "other")
 

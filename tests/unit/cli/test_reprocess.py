@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from safelight.apps.data_folder import records_in
+from safelight.apps.beside import records_for
 from safelight.domain.image import Ending, Image, State
 from safelight.ports.records import Changes
+from safelight.settings import Settings
 from safelight.testing.samples import new_image
 
 Run = Callable[..., Result]
@@ -67,7 +68,7 @@ def test_another_user_writes_no_objects_that_the_server_could_not_read(run: Run,
 async def _plant_failed(data: Path) -> None:
     now = datetime.now(UTC)
     new = new_image(kind="photo", created_at=now, expires_at=now + timedelta(minutes=15))
-    async with records_in(data) as records, records.transaction() as tx:
+    async with records_for(Settings(data=data)) as records, records.transaction() as tx:
         await tx.add(new)
         await tx.move(new.id, was=State.REQUESTED, now=State.UPLOADED)
         failed = Changes(ending=Ending("storage_failed", "It did not work."))
@@ -76,5 +77,5 @@ async def _plant_failed(data: Path) -> None:
 
 
 async def _only_image(data: Path) -> Image:
-    async with records_in(data) as records, records.reading() as snapshot:
+    async with records_for(Settings(data=data)) as records, records.reading() as snapshot:
         return await snapshot.image(new_image().id)

@@ -10,7 +10,8 @@ import pytest
 from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.system import SystemClock
-from safelight.apps.data_folder import migrate_data, records_in
+from safelight.apps.beside import records_for
+from safelight.apps.data_folder import migrate_data
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Visit
 from safelight.apps.kinds import load_kinds
@@ -51,7 +52,7 @@ def visit(data: Path) -> MakeVisit:
 @pytest.fixture
 async def records(data: Path) -> AsyncIterator[SqlRecords]:
     """The folder's records, to plant faults in."""
-    async with records_in(data) as records:
+    async with records_for(Settings(data=data)) as records:
         yield records
 
 

@@ -40,6 +40,7 @@ def test_a_database_without_the_present_tables_is_to_be_migrated(visit: MakeVisi
 def test_the_database_of_a_later_version_wants_that_version(visit: MakeVisit, data: Path) -> None:
     with closing(sqlite3.connect(data / "safelight.db")) as opened:
         opened.execute("UPDATE alembic_version SET version_num = '9999'")
+        opened.execute("UPDATE supported SET oldest = '9999'")
         opened.commit()
 
     (found,) = database(visit())
