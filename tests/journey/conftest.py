@@ -18,6 +18,7 @@ from credentials import bearer
 from safelight.testing import corpus
 from safelight.testing.clamav import ClamAVDaemon
 from safelight.testing.receiver import SECRET, Receiver, receiving
+from safelight.testing.s3 import S3Place
 from safelight.testing.server import Server
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,6 +26,14 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND_WITHIN_S = 120
 
 ORIGIN = "https://app.example"
+
+
+@pytest.fixture
+def own_bucket(s3: S3Place, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a bucket of the test's own, whose rules it may change; whatever is started may use it."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3.new_bucket_url()
 
 
 @pytest.fixture

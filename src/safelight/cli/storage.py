@@ -14,6 +14,7 @@ from safelight.apps.logs import configure_logs
 from safelight.apps.move import Passed, move_storage
 from safelight.apps.storage import is_bucket
 from safelight.cli.options import Data, settings
+from safelight.cli.storage_setup import setup
 from safelight.cli.tell import FAILED, err, errors_told, misused, out
 from safelight.settings import Settings
 from safelight.upkeep.move import Copying, Fate, Moved
@@ -28,6 +29,9 @@ app = typer.Typer(help="Prepare a bucket, and move between stores.", no_args_is_
 @app.callback()
 def storage() -> None:
     """Prepare a bucket, and move between stores."""
+
+
+app.command()(setup)
 
 
 @app.command()

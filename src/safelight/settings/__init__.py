@@ -182,6 +182,12 @@ class Settings(BaseSettings):
     # Storage
     min_free_bytes: Bytes = Field(500_000_000, ge=0, description="Free space under which no upload is taken")
     io_threads: int = Field(8, ge=1, description="Threads that wait for the disk")
+    incoming_retention: Seconds = Field(
+        timedelta(days=30),
+        ge=timedelta(days=7),
+        description="Age at which a bucket removes incoming bytes by itself, a net under the sweep; whole days. "
+        "A failed image can be tried again for so long",
+    )
 
     # Work
     slots: int = Field(

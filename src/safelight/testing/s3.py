@@ -9,8 +9,14 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
-from safelight.testing.ceph import CephServer
+import httpx
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from safelight.testing.ceph import REGION, CephServer
 
 SETTING = "SAFELIGHT_TEST_S3_URL"
 """The URL of a bucket, as in SAFELIGHT_STORAGE_URL but without a prefix; AWS's own variables hold the credentials."""
@@ -28,6 +34,19 @@ class S3Place:
     def new_url(self) -> str:
         """Return the setting of a part of the bucket where nothing is yet."""
         return f"{self.url}{'&' if '?' in self.url else '?'}prefix=test-{secrets.token_hex(8)}"
+
+    def new_bucket_url(self) -> str:
+        """Make a bucket beside it, for rules of its own, and return its setting. Raises httpx.HTTPError."""
+        parts = urlsplit(self.url)
+        parameters = dict(parse_qsl(parts.query))
+        region = parameters.get("region", REGION)
+        endpoint = parameters.get("endpoint", f"https://s3.{region}.amazonaws.com")
+        name = f"test-{secrets.token_hex(8)}"
+        key, secret, *token = (self.environment[one] for one in CREDENTIALS if one in self.environment)
+        request = AWSRequest(method="PUT", url=f"{endpoint}/{name}", data=b"")
+        S3SigV4Auth(Credentials(key, secret, *token), "s3", region).add_auth(request)
+        httpx.put(request.url, headers=dict(request.headers.items())).raise_for_status()
+        return parts._replace(netloc=name).geturl()
 
 
 @contextmanager

@@ -89,6 +89,12 @@ async def _exactly(content: AsyncIterable[bytes], size: int) -> AsyncIterator[by
         raise StorageFailed(f"{size:,} bytes were to be written, and others came: nothing was")
 
 
+def code_of(text: str) -> str:
+    """Return the code of the error that a server told; empty where it told none."""
+    found = _CODE.search(text)
+    return found[1] if found else ""
+
+
 def no_answer(address: S3Address, error: Exception) -> StorageFailed:
     """Return what it means that nothing came back."""
     return StorageFailed(
@@ -98,8 +104,7 @@ def no_answer(address: S3Address, error: Exception) -> StorageFailed:
 
 def refusal(address: S3Address, status: int, text: str) -> StorageFailed:
     """Return what it means that the server refused; `text` is what it said."""
-    found = _CODE.search(text)
-    code = found[1] if found else f"status {status}"
+    code = code_of(text) or f"status {status}"
     if code == "NoSuchBucket":
         return StorageFailed(f"there is no bucket {address.bucket} at {address.endpoint}: make it, or name another one")
     if code == "RequestTimeTooSkewed":

@@ -1,0 +1,46 @@
+"""What is to be done by hand at each provider, because it has no such rules, or others. As data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_MANAGED_READING = (
+    "Keep the bucket private: made public, all of it would be, the private objects too. Put a CDN or a small proxy "
+    "before it that reads public/* alone, with a key of its own, and name it in SAFELIGHT_DELIVERY_URL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """For each of the rules what to do instead; empty where the S3 call does it. `aborts`: see `lifecycle_rules`."""
+
+    cors: str = ""
+    policy: str = ""
+    lifecycle: str = ""
+    aborts: bool = True
+    also: str = ""
+
+
+BY_HAND: Mapping[str, ByHand] = {
+    "aws": ByHand(
+        also="Block Public Access must let bucket policies be (BlockPublicPolicy and RestrictPublicBuckets off, the "
+        "two for ACLs on); or keep it all on, and let CloudFront read public/* with an origin access control"
+    ),
+    "r2": ByHand(policy=f"R2 has no bucket policies. {_MANAGED_READING} (a Worker with a binding to the bucket)"),
+    "b2": ByHand(policy=f"B2 has no bucket policies. {_MANAGED_READING}"),
+    "gcs": ByHand(
+        cors="Cloud Storage takes CORS in a form of its own: gcloud storage buckets update gs://BUCKET "
+        '--cors-file=FILE, with [{"origin": [...], "method": [...], "responseHeader": [...], "maxAgeSeconds": 3600}]',
+        policy="Cloud Storage takes IAM in place of bucket policies: make a managed folder public/, and give allUsers "
+        "the role roles/storage.objectViewer there, and nowhere else",
+        lifecycle="Cloud Storage takes lifecycle rules in a form of its own: gcloud storage buckets update gs://BUCKET "
+        "--lifecycle-file=FILE, with an action Delete for age and matchesPrefix, and AbortIncompleteMultipartUpload",
+    ),
+    "minio": ByHand(
+        cors="MinIO has CORS for the whole server: set MINIO_API_CORS_ALLOW_ORIGIN to your origins, commas between",
+        aborts=False,
+        also="MinIO removes abandoned parts by itself, after a day (MINIO_API_STALE_UPLOADS_EXPIRY)",
+    ),
+    "ceph": ByHand(),
+    "generic": ByHand(),
+}
+"""By the names of the profiles."""

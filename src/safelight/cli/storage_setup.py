@@ -1,0 +1,115 @@
+"""`safelight storage setup`: tell a bucket which pages may upload, what anybody may read, and what it removes."""
+
+import asyncio
+import difflib
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from safelight.adapters.s3 import rules
+from safelight.adapters.s3.address import S3Address
+from safelight.adapters.s3.bucket_rules import BucketRules
+from safelight.adapters.s3.by_hand import BY_HAND
+from safelight.apps.logs import configure_logs
+from safelight.apps.storage_setup import Change, open_requests, plan_setup, wanted_cors, wanted_lifecycle
+from safelight.cli.options import settings
+from safelight.cli.tell import errors_told, misused, out
+from safelight.settings import Settings
+
+COLORS = {"+": "green", "-": "red"}
+
+
+def setup(
+    apply: Annotated[bool, typer.Option("--apply", help="Make the changes, after showing them.")] = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print the rules as JSON for the aws command line, and ask nobody.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the changes are made.")] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="The bucket, s3://bucket?... [SAFELIGHT_STORAGE_URL]")
+    ] = None,
+) -> None:
+    """Tell a bucket which pages may upload, what anybody may read, and what it removes by itself. May be repeated.
+
+    Rules that are not ours stay as they are. Without --apply or --print, the changes are shown alone. What a provider
+    has no rules for is told, with what to do by hand.
+    """
+    if apply and show:
+        raise misused("Say only one of --apply and --print.")
+    using = settings(storage_url=url)
+    configure_logs(using.log_format)
+    address = address_of(using)
+    if show:
+        _print(address, using)
+        return
+    with errors_told():
+        asyncio.run(_set_up(address, using, apply=apply, yes=yes))
+
+
+def address_of(using: Settings) -> S3Address:
+    """Return the bucket that the settings name. Ends the command where they name none."""
+    if using.storage_url is None:
+        raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?..., or say --url.")
+    return S3Address.parse(using.storage_url)
+
+
+def _print(address: S3Address, using: Settings) -> None:
+    by_hand = BY_HAND[address.profile.name]
+    cors = {"CORSRules": [rule.json() for rule in wanted_cors(address, using)]}
+    lifecycle = {"Rules": [rule.json() for rule in wanted_lifecycle(address, using)]}
+    policy = rules.policy_with({}, rules.public_statement(address))
+    put = f"aws s3api {{}} --bucket {address.bucket} --endpoint-url {address.endpoint}"
+    for call, option, document, note in (
+        ("put-bucket-cors", "--cors-configuration", cors, by_hand.cors),
+        ("put-bucket-policy", "--policy", policy, by_hand.policy),
+        ("put-bucket-lifecycle-configuration", "--lifecycle-configuration", lifecycle, by_hand.lifecycle),
+    ):
+        out.print(f"# {note or f'{put.format(call)} {option} file://FILE'}", markup=False)
+        out.print(json.dumps(document, indent=2), markup=False, style="dim" if note else None)
+    out.print("# These calls replace all rules of their kind: add to them what the bucket has besides.", markup=False)
+    if by_hand.also:
+        out.print(f"# {by_hand.also}", markup=False)
+
+
+async def _set_up(address: S3Address, using: Settings, *, apply: bool, yes: bool) -> None:
+    """Show the changes, and make them where that is wanted."""
+    async with open_requests(address) as requests:
+        changes = await plan_setup(BucketRules(requests), address, using)
+        for change in changes:
+            _show(change)
+        also = BY_HAND[address.profile.name].also
+        if also:
+            out.print(f"[bold]also[/bold]: {also}")
+        wanted = [(change.name, change.make) for change in changes if change.make is not None]
+        if not wanted or not apply:
+            out.print("Nothing was changed: --apply does it." if wanted else "Nothing is to be changed.")
+            return
+        if not yes:
+            typer.confirm(f"Change the bucket {address.bucket}?", abort=True)
+        for name, make in wanted:
+            await make()
+            out.print(f"[green]{name}: done[/green]")
+
+
+def _show(change: Change) -> None:
+    if change.by_hand:
+        out.print(f"[bold]{change.name}[/bold]: by hand. ", end="")
+        out.print(change.by_hand, markup=False)
+        return
+    if change.make is None:
+        out.print(f"[bold]{change.name}[/bold]: as it should be")
+        return
+    out.print(f"[bold]{change.name}[/bold]: to be changed")
+    for line in _difference(change):
+        out.print(Text(line, COLORS.get(line[0], "")))
+
+
+def _difference(change: Change) -> Iterator[str]:
+    """Yield the lines that go, come and stay."""
+    before, after = change.before.splitlines(), change.after.splitlines()
+    for line in difflib.ndiff(before, after):
+        if not line.startswith("?"):
+            yield line

@@ -1,0 +1,45 @@
+"""`safelight storage setup --print`: the rules as data, and what is to be done by hand."""
+
+import json
+from typing import Any
+
+import pytest
+
+ORIGIN = "https://app.example"
+
+
+@pytest.fixture(autouse=True)
+def one_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_ALLOWED_ORIGINS", ORIGIN)
+
+
+def test_what_is_printed_is_json_for_the_aws_command_line(run: Any):
+    printed = run("storage", "setup", "--print", "--url", "s3://bucket?region=eu-central-1")
+
+    documents = ["".join(part.partition("\n")[2]) for part in printed.stdout.split("# aws s3api ")[1:]]
+    cors, policy, lifecycle = (json.loads(document.partition("\n#")[0]) for document in documents)
+    assert cors["CORSRules"][0]["AllowedOrigins"] == [ORIGIN]
+    assert policy["Statement"][0]["Resource"] == "arn:aws:s3:::bucket/public/*"
+    assert {rule["ID"] for rule in lifecycle["Rules"]} == {"safelight-incoming-bytes", "safelight-incoming-parts"}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://bucket?profile=r2&endpoint=https://0.r2.cloudflarestorage.com", "R2 has no bucket policies"),
+        ("s3://bucket?profile=b2&region=us-west-004", "B2 has no bucket policies"),
+        ("s3://bucket?profile=minio&endpoint=https://minio.example", "MINIO_API_CORS_ALLOW_ORIGIN"),
+        ("s3://bucket?profile=gcs", "managed folder"),
+    ],
+)
+def test_what_a_provider_has_no_rules_for_is_told(run: Any, url: str, said: str):
+    printed = run("storage", "setup", "--print", "--url", url)
+
+    assert said in " ".join(printed.stdout.split())
+
+
+def test_without_a_bucket_it_says_how_to_name_one(run: Any):
+    refused = run("storage", "setup")
+
+    assert refused.exit_code == 2
+    assert "SAFELIGHT_STORAGE_URL" in refused.stderr
