@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from functools import partial
 from safelight.adapters.scan.scanner import KindScanner
 from safelight.adapters.webhook.notifier import WebhookNotifier
 from safelight.apps.wiring import World
+from safelight.domain.jobs import Chore
 from safelight.domain.retry import Backoff
 from safelight.journey.announce import Persistence
 from safelight.journey.finalize import Retries
@@ -23,7 +24,7 @@ from safelight.upkeep.sides import recover_sides
 from safelight.upkeep.sweep import sweep_orphans
 from safelight.worker.child import Ending
 from safelight.worker.handlers import Handlers, WorkerParts
-from safelight.worker.periodic import every
+from safelight.worker.periodic import every, rounds
 from safelight.worker.renderer import SandboxRenderer
 from safelight.worker.slot import COMMAND
 
@@ -44,9 +45,8 @@ async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookN
         await _recover(world, parts)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_work(world, Handlers(parts)))
-        tasks.create_task(every(settings.reconcile_every, "reconcile", partial(_reconcile, world)))
-        tasks.create_task(every(settings.sweep_every, "sweep", partial(_sweep, world)))
-        tasks.create_task(every(settings.sweep_every, "forget", partial(_forget, world)))
+        for chore, interval in _intervals(settings).items():
+            tasks.create_task(rounds(chore, interval, jobs=world.jobs, clock=world.clock))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
         tasks.create_task(_watch_lag(world))
 
@@ -97,7 +97,20 @@ def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotif
         ),
         purge_grace=settings.body_timeout,
         accept_unscanned=settings.scanner_down == "accept",
+        chores={
+            Chore.RECONCILE: partial(_reconcile, world),
+            Chore.SWEEP: partial(_sweep, world),
+            Chore.FORGET: partial(_forget, world),
+        },
     )
+
+
+def _intervals(settings: Settings) -> Mapping[Chore, timedelta]:
+    return {
+        Chore.RECONCILE: settings.reconcile_every,
+        Chore.SWEEP: settings.sweep_every,
+        Chore.FORGET: settings.sweep_every,
+    }
 
 
 def _backoff(settings: Settings) -> Backoff:

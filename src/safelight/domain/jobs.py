@@ -1,6 +1,7 @@
 """Pieces of queued work. A job names a record; all that it needs to know is read from there."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NewType
 
 from safelight.domain.image import ImageId
@@ -51,4 +52,19 @@ class SendWebhook:
     delivery_id: DeliveryId
 
 
-Job = ProcessImage | RenderVariant | ReprocessImage | PurgeImage | ClearSide | SendWebhook
+class Chore(StrEnum):
+    """A piece of upkeep that comes round."""
+
+    RECONCILE = "reconcile"
+    SWEEP = "sweep"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """One round of upkeep. Whatever its time, there is one of each at most: rounds neither overlap nor pile up."""
+
+    chore: Chore
+
+
+Job = ProcessImage | RenderVariant | ReprocessImage | PurgeImage | ClearSide | SendWebhook | Upkeep

@@ -25,7 +25,7 @@ class Jobs(Protocol):
         with fewer come first. A queued image that is asked for again keeps the better of its two turns.
 
         A job for later counts apart from the same job for now, or for another time: while it runs, a job can ask for
-        its own next try, and that one for the next.
+        its own next try, and that one for the next. Of upkeep, there is one of each at most.
         """
         ...
 
@@ -44,7 +44,7 @@ class Jobs(Protocol):
         ...
 
     async def depth(self) -> int:
-        """Return how many jobs wait."""
+        """Return how many jobs wait, those for later included, and upkeep left out."""
         ...
 
     async def forget_finished(self) -> None:

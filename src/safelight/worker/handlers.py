@@ -1,5 +1,6 @@
 """What the worker does with each job: a step or two of the journey, or a piece of upkeep."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ import structlog
 from safelight.domain.errors import ImageRejected, SafelightError, WrongState
 from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import (
+    Chore,
     ClearSide,
     DeliveryId,
     Job,
@@ -16,6 +18,7 @@ from safelight.domain.jobs import (
     RenderVariant,
     ReprocessImage,
     SendWebhook,
+    Upkeep,
 )
 from safelight.domain.kind import Kinds
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
@@ -75,6 +78,7 @@ class WorkerParts:
     persistence: Persistence
     purge_grace: timedelta
     accept_unscanned: bool
+    chores: Mapping[Chore, Callable[[], Awaitable[object]]]
 
 
 class Handlers:
@@ -99,6 +103,8 @@ class Handlers:
                 await self._clear(image_id)
             case SendWebhook(delivery_id):
                 await self._send(delivery_id)
+            case Upkeep(chore):
+                await self._parts.chores[chore]()
 
     async def recover(self, job: Job) -> None:
         """Run a job whose worker ended without a word. An image that it was processing waits first."""

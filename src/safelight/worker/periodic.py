@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from safelight.domain.jobs import Chore, Upkeep
+from safelight.ports.clock import Clock
+from safelight.ports.jobs import Jobs
+
 log = structlog.get_logger()
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def every(interval: timedelta, name: str, action: Callable[[], Awaitable[object]]) -> None:
@@ -17,3 +23,23 @@ async def every(interval: timedelta, name: str, action: Callable[[], Awaitable[o
         except Exception:
             log.exception("upkeep_failed", what=name)
         await asyncio.sleep(interval.total_seconds())
+
+
+async def rounds(chore: Chore, interval: timedelta, *, jobs: Jobs, clock: Clock) -> None:
+    """Queue a round of upkeep now, and then for every full interval, until cancelled.
+
+    However many processes do so, each round runs in one of them.
+    """
+    run_at = None
+    while True:
+        try:
+            await jobs.enqueue(Upkeep(chore), run_at=run_at)
+        except Exception:
+            log.exception("upkeep_not_queued", what=chore)
+        await asyncio.sleep(interval.total_seconds())
+        run_at = next_round(clock.now(), interval)
+
+
+def next_round(now: datetime, interval: timedelta) -> datetime:
+    """Return the next moment that is a whole number of intervals after 1970: the same for every process."""
+    return EPOCH + ((now - EPOCH) // interval + 1) * interval

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,16 @@ from safelight.domain.events import Delivery
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.hooks import ClamAV
 from safelight.domain.image import Image, Look, State
-from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.domain.jobs import (
+    Chore,
+    DeliveryId,
+    ProcessImage,
+    PurgeImage,
+    RenderVariant,
+    ReprocessImage,
+    SendWebhook,
+    Upkeep,
+)
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.retry import Backoff
 from safelight.domain.variant import cover, fit
@@ -38,7 +48,17 @@ def metrics() -> PrometheusMetrics:
 
 
 @pytest.fixture
-def make_handlers(stage: Any, metrics: PrometheusMetrics) -> Make:
+def rounds() -> list[Chore]:
+    """The rounds of upkeep that were done."""
+    return []
+
+
+async def _note(rounds: list[Chore], chore: Chore) -> None:
+    rounds.append(chore)
+
+
+@pytest.fixture
+def make_handlers(stage: Any, metrics: PrometheusMetrics, rounds: list[Chore]) -> Make:
     """Makes handlers over the stage."""
 
     def make(renderer: Any, notifier: RecordingNotifier | None = None, scanner: Any = None) -> Handlers:
@@ -60,6 +80,7 @@ def make_handlers(stage: Any, metrics: PrometheusMetrics) -> Make:
                 persistence=Persistence(DAY, Backoff(timedelta(seconds=5), DAY, lambda: 1.0), DAY),
                 purge_grace=timedelta(hours=1),
                 accept_unscanned=False,
+                chores={chore: partial(_note, rounds, chore) for chore in Chore},
             )
         )
 
@@ -371,3 +392,12 @@ async def test_any_other_job_whose_worker_was_lost_runs_again(stage: Any, make_h
     await make_handlers(ScriptedRenderer(PARTS), notifier).recover(SendWebhook(owed.id))
 
     assert [sent for sent, _, _ in notifier.sent] == [owed.id]
+
+
+async def test_each_piece_of_upkeep_is_what_it_says(make_handlers: Make, rounds: list[Chore]):
+    handlers = make_handlers(ScriptedRenderer(PARTS))
+
+    for chore in Chore:
+        await handlers(Upkeep(chore))
+
+    assert rounds == [*Chore]

@@ -9,7 +9,17 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, RenderVariant, ReprocessImage, SendWebhook
+from safelight.domain.jobs import (
+    Chore,
+    ClearSide,
+    Job,
+    ProcessImage,
+    PurgeImage,
+    RenderVariant,
+    ReprocessImage,
+    SendWebhook,
+    Upkeep,
+)
 from safelight.ports.jobs import MOST_AHEAD
 
 
@@ -24,7 +34,11 @@ class Lane:
 RENDERING = Lane("rendering", None)
 PURGING = Lane("purging", 4)
 WEBHOOKS = Lane("webhooks", 16)
-LANES = (RENDERING, PURGING, WEBHOOKS)
+UPKEEP = Lane("upkeep", 3)
+COUNTED = (RENDERING, PURGING, WEBHOOKS)
+"""Lanes of which somebody asks how many wait: a round of upkeep always does."""
+
+LANES = (*COUNTED, UPKEEP)
 
 TURNS = 16
 """Priorities between two kinds of job: for turns within a kind."""
@@ -37,14 +51,20 @@ PLACES: Mapping[type[Job], tuple[Lane, int]] = MappingProxyType(
         PurgeImage: (PURGING, 0),
         ClearSide: (PURGING, 0),
         SendWebhook: (WEBHOOKS, 0),
+        Upkeep: (UPKEEP, 0),
     }
 )
 """Where each kind of job stands: its lane, and its priority there; higher ones run first."""
 
-COUNTED = (ProcessImage, ReprocessImage, SendWebhook)
-"""Jobs whose records count the tries as they begin, and end them: no queue need hold one that ends its workers."""
+HELD = (RenderVariant, PurgeImage, ClearSide)
+"""Jobs that nothing but the queue stops, should they end every worker that begins them.
 
-KINDS: Mapping[str, Callable[..., Job]] = MappingProxyType({kind.__name__: kind for kind in PLACES})
+The records of all others count the tries as they begin, and end them; and upkeep comes round in any case.
+"""
+
+KINDS: Mapping[str, Callable[..., Job]] = MappingProxyType(
+    {kind.__name__: kind for kind in PLACES} | {Upkeep.__name__: lambda chore: Upkeep(Chore(chore))}
+)
 """Makes a job again from its name and what it is about."""
 
 
@@ -66,7 +86,7 @@ def job_named(name: str) -> Job:
     kind, *about = name.split(" ")
     try:
         return KINDS[kind](*about)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UnknownJob(name) from error
 
 
@@ -81,6 +101,6 @@ def priority(job: Job, behind: int) -> int:
 
 
 def dedupe_key(job: Job, run_at: datetime | None) -> str:
-    """Return what no two jobs have that are queued or running: one for later counts apart."""
+    """Return what no two jobs have that are queued or running: one for later counts apart, but of upkeep."""
     name = name_of(job)
-    return name if run_at is None else f"{name} at {run_at.isoformat()}"
+    return name if run_at is None or isinstance(job, Upkeep) else f"{name} at {run_at.isoformat()}"

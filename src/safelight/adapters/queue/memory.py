@@ -13,7 +13,7 @@ from pgqueuer.models import OPERATIONS, QueueEntrypoint, QueueManagerId
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from safelight.adapters.queue.lanes import LANES
+from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.put import enqueue
 from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.jobs import Job
@@ -53,7 +53,7 @@ class MemoryQueue:
 
     async def depth(self) -> int:
         """Return how many jobs wait, those for later included."""
-        return await self._queries.queued_work([QueueEntrypoint(lane.name) for lane in LANES])
+        return await self._queries.queued_work([QueueEntrypoint(lane.name) for lane in COUNTED])
 
     async def forget_finished(self) -> None:
         """Drop the log of jobs that are done, which PgQueuer keeps for ever."""

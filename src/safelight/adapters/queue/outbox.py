@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pgqueuer.adapters.persistence.queries import Queries
 
-from safelight.adapters.queue.lanes import COUNTED, name_of
+from safelight.adapters.queue.lanes import HELD, name_of
 from safelight.adapters.queue.put import enqueue
 from safelight.adapters.queue.schema import QUEUE
 from safelight.domain.jobs import Job
@@ -22,7 +22,7 @@ class PostgresOutbox:
 
     async def enqueue(self, job: Job, *, run_at: datetime | None, behind: int) -> None:
         """Queue a job, unless it is queued, running or held already."""
-        if isinstance(job, COUNTED) or not await self._queries.driver.fetch(IS_HELD, name_of(job).encode()):
+        if not isinstance(job, HELD) or not await self._queries.driver.fetch(IS_HELD, name_of(job).encode()):
             await enqueue(self._queries, job, run_at=run_at, behind=behind, now=self._clock.now())
 
     async def committed(self) -> None:

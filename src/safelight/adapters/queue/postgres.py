@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
 from safelight.adapters.queue.errors import storage_failures
-from safelight.adapters.queue.lanes import LANES
+from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, plain, queries_on
@@ -45,6 +45,8 @@ STOP_WITHIN = timedelta(seconds=5)
 
 LOG_KEPT = timedelta(minutes=10)
 """How long PgQueuer's own log remembers what happened to a job."""
+
+WAITING = f"SELECT count(*) FROM {QUEUE} WHERE status = 'queued' AND entrypoint = ANY($1)"  # noqa: S608 - our own name
 
 FORGET_AT_ONCE = 10_000
 FORGET = f"""
@@ -127,7 +129,7 @@ class PostgresQueue:
     async def depth(self) -> int:
         """Return how many jobs wait, those for later included."""
         with storage_failures():
-            return int(await self._pool.fetchval(f"SELECT count(*) FROM {QUEUE} WHERE status = 'queued'"))  # noqa: S608
+            return int(await self._pool.fetchval(WAITING, [lane.name for lane in COUNTED]))
 
     async def forget_finished(self) -> None:
         """Drop what PgQueuer's log says of the time before the last minutes."""
@@ -149,7 +151,7 @@ async def open_postgres_queue(
     """Return a block with the queue in the database at `url`, whose tables `install_queue` has made.
 
     A job is given to another worker when its own has shown no life for `heartbeat_timeout`, and one has looked, which
-    each does every `poll_every`. One that so many workers began and none ended is held, where no record counts that.
+    each does every `poll_every`. One that has ended `max_tries` workers is held, where nothing else stops it.
     Connects when it is needed.
     """
     pool = asyncpg.create_pool(

@@ -10,7 +10,7 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Context
 from pgqueuer.models import Job as QueuedJob
 
-from safelight.adapters.queue.lanes import COUNTED, UnknownJob, job_named, name_of
+from safelight.adapters.queue.lanes import HELD, UnknownJob, job_named, name_of
 from safelight.ports.jobs import Handler
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class HandBack(EntrypointExecutor):
 class Work:
     """Runs the handler for one job after the other, or `recover`, where an earlier worker never ended the job.
 
-    A job that was begun more than `max_tries` times is held, where its record does not count them.
+    A job that ended `max_tries` workers is held, where nothing else stops it.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Work:
         except UnknownJob as unknown:
             log.warning("job_unknown", job=unknown.name)
             raise RetryRequested(UNKNOWN_WAITS, "this version does not know it") from unknown
-        if self._max_tries is not None and queued.attempts > self._max_tries and not isinstance(job, COUNTED):
+        if self._max_tries is not None and queued.attempts > self._max_tries and isinstance(job, HELD):
             log.error("job_held", job=name_of(job), tries=queued.attempts - 1)
             raise Held
         handler = self._recover if self._recover is not None and queued.attempts > 1 else self._handler

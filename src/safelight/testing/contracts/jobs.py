@@ -10,7 +10,18 @@ from datetime import timedelta
 import pytest
 
 from safelight.domain.image import ImageId
-from safelight.domain.jobs import ClearSide, DeliveryId, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
+from safelight.domain.jobs import (
+    Chore,
+    ClearSide,
+    DeliveryId,
+    Job,
+    ProcessImage,
+    PurgeImage,
+    RenderVariant,
+    ReprocessImage,
+    SendWebhook,
+    Upkeep,
+)
 from safelight.ports.jobs import Handler, Jobs
 from safelight.testing.fakes import FrozenClock
 
@@ -94,6 +105,8 @@ class JobsContract:
             PurgeImage(image(1)),
             ClearSide(image(1)),
             SendWebhook(DeliveryId("d" * 32)),
+            RenderVariant(image(1), "thumb"),
+            *map(Upkeep, Chore),
         ],
     )
     async def test_a_queued_job_comes_to_the_handler_as_it_was(self, jobs: Jobs, job: Job) -> None:
@@ -148,6 +161,27 @@ class JobsContract:
             await jobs.enqueue(PROCESS)
 
             await log.until_begun(PROCESS, PROCESS)
+
+    async def test_there_is_one_round_of_upkeep_whatever_its_time(self, jobs: Jobs, clock: FrozenClock) -> None:
+        log, sweep = Log(stays=frozenset({Upkeep(Chore.SWEEP)})), Upkeep(Chore.SWEEP)
+
+        for wait in range(ROUNDS):
+            await jobs.enqueue(sweep, run_at=clock.now() + wait * MOMENT)
+        async with running(jobs, log):
+            await log.until_begun(sweep)
+            await jobs.enqueue(sweep, run_at=clock.now() + MOMENT)
+            await jobs.enqueue(sweep)
+            await jobs.enqueue(Upkeep(Chore.FORGET))
+            await jobs.enqueue(PROCESS, run_at=clock.now() + 4 * MOMENT)
+            await log.until_begun(PROCESS)
+
+        assert sorted(map(repr, log.begun)) == sorted(map(repr, [sweep, Upkeep(Chore.FORGET), PROCESS]))
+
+    async def test_upkeep_that_waits_is_not_counted(self, jobs: Jobs, clock: FrozenClock) -> None:
+        await jobs.enqueue(Upkeep(Chore.SWEEP), run_at=clock.now() + timedelta(hours=1))
+        await jobs.enqueue(PROCESS)
+
+        assert await jobs.depth() == 1
 
     async def test_two_kinds_of_job_for_one_image_are_two_jobs(self, jobs: Jobs) -> None:
         await jobs.enqueue(PROCESS)
