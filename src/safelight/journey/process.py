@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from safelight.deeds.declared import is_older
 from safelight.deeds.give_back import give_back
+from safelight.deeds.promise import as_promised
 from safelight.domain import keys
 from safelight.domain.declaration import Declaration
 from safelight.domain.errors import ImageRejected, Ours, SafelightError, ScannerFailed, UnknownKind, WrongState
@@ -212,7 +213,8 @@ class _Work:
         unscanned = await self._gate.let_in(stored, self._objects)
         self.is_at_the_gate = False
         look = None
-        rendering = renderer.render(self._objects.get(source, if_match=stored.etag), Recipe.of(kind))
+        pieces = as_promised(self._objects.get(source, if_match=stored.etag), self._image.checksum)
+        rendering = renderer.render(pieces, Recipe.of(kind))
         async with aclosing(rendering) as parts:
             async for part in parts:
                 match part:

@@ -13,7 +13,7 @@ from safelight.domain import keys
 from safelight.domain.declaration import Declaration
 from safelight.domain.errors import ImageRejected, Reason, RenderingFailed, WrongState
 from safelight.domain.formats import InputFormat, OutputFormat
-from safelight.domain.image import Image, Look, State
+from safelight.domain.image import Checksum, ChecksumAlgorithm, Image, Look, State
 from safelight.domain.kind import Kind
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.domain.variant import fit
@@ -335,3 +335,13 @@ async def test_cancelled_it_takes_nothing_from_whoever_has_the_image_by_then(sta
     await asyncio.wait([processing])
 
     assert (await stage.stored(image.id)).state is State.DELETED
+
+
+async def test_bytes_that_were_not_promised_are_rejected(stage: Any):
+    """A store of others may have taken them in without a look at their checksum."""
+    image = await uploaded(stage, checksum=Checksum(ChecksumAlgorithm.CRC32C, "AAAAAA=="))
+
+    _, outcome = await process(stage, image)
+
+    assert outcome == Spoilt(Reason.DAMAGED, "has another crc32c than was promised")
+    assert keys.original(image.id) not in await stage.keys()
