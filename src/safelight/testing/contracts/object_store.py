@@ -118,6 +118,24 @@ class ObjectStoreContract:
 
         assert await read(objects, ORIGINAL) == LARGE
 
+    async def test_a_source_that_changes_meanwhile_is_copied_as_it_was_or_not_at_all(
+        self, objects: ObjectStore
+    ) -> None:
+        """The target never holds anything else."""
+        for _ in range(8):
+            await objects.put(INCOMING, LARGE, content_type="image/jpeg")
+            await objects.put(ORIGINAL, b"kept", content_type="image/jpeg")
+            etag = (await objects.head(INCOMING)).etag
+
+            copied, _replaced = await asyncio.gather(
+                objects.copy(INCOMING, ORIGINAL, if_match=etag),
+                objects.put(INCOMING, LARGE[::-1], content_type="image/jpeg"),
+                return_exceptions=True,
+            )
+
+            assert copied is None or isinstance(copied, ObjectChanged)
+            assert await read(objects, ORIGINAL) == (LARGE if copied is None else b"kept")
+
     async def test_a_deleted_object_is_gone_and_may_be_deleted_again(self, objects: ObjectStore) -> None:
         """Its neighbours stay."""
         await objects.put(ORIGINAL, b"bytes", content_type="image/jpeg")
