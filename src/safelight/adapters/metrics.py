@@ -62,7 +62,7 @@ class PrometheusMetrics:
         self._levels = Gauge(
             "safelight_level",
             "queue_depth, queue_age_seconds, slots_busy, slots, kinds_older, loop_lag_seconds, sandbox_peak_bytes, "
-            "images by state",
+            "images by state (of which 10,000 are counted at the most)",
             ["what"],
             registry=self._registry,
         )

@@ -31,6 +31,9 @@ from safelight.worker.slot import COMMAND
 LEVELS_EVERY = timedelta(seconds=5)
 """How often the levels among the metrics are read anew."""
 
+COUNTED_AT_MOST = 10_000
+"""Images of each state, for their levels: to count them all would take longer with every image."""
+
 LAG_EVERY_S = 0.5
 
 REDIRECT_MAX_AGE = timedelta(seconds=60)
@@ -157,7 +160,7 @@ async def _sweep(world: World) -> None:
 
 async def _levels(world: World, renderer: SandboxRenderer) -> None:
     async with world.records.reading() as snapshot:
-        counts = await snapshot.counts()
+        counts = await snapshot.counts(at_most=COUNTED_AT_MOST)
         waiting_since = await snapshot.oldest_waiting()
     age = max(0.0, (world.clock.now() - waiting_since).total_seconds()) if waiting_since else 0.0
     for what, value in {

@@ -149,8 +149,11 @@ class Snapshot(Protocol):
         """Return how many such events there are."""
         ...
 
-    async def counts(self) -> Mapping[State, int]:
-        """Return how many images there are in each state."""
+    async def counts(self, *, at_most: int | None = None) -> Mapping[State, int]:
+        """Return how many images there are in each state; where there are more than `at_most`, that.
+
+        Without it, every image is looked at.
+        """
         ...
 
     async def oldest_waiting(self) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.declarations import declared_from, holding
@@ -197,10 +197,14 @@ class SqlSnapshot:
         query = select(func.count()).select_from(audit_event).where(*_audit_conditions(which))
         return int((await self._run.execute(query)).scalar_one())
 
-    async def counts(self) -> Mapping[State, int]:
-        """Return how many images there are in each state."""
-        rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))
-        return dict.fromkeys(State, 0) | {row[0]: row[1] for row in rows}
+    async def counts(self, *, at_most: int | None = None) -> Mapping[State, int]:
+        """Return how many images there are in each state; where there are more than `at_most`, that."""
+        if at_most is None:
+            rows = await self._all(select(image.c.state, func.count()).group_by(image.c.state))
+            return dict.fromkeys(State, 0) | {row[0]: row[1] for row in rows}
+        counted = {state: _count(state, at_most).label(state) for state in State}
+        row = await self._first(select(*counted.values()))
+        return {} if row is None else dict(zip(counted, row, strict=True))
 
     async def oldest_waiting(self) -> datetime | None:
         """Return since when the longest-waiting uploaded image has been waiting for a worker, or None."""
@@ -228,6 +232,11 @@ def _portions(ids: Collection[ImageId]) -> Iterator[Sequence[ImageId]]:
     waiting = iter(ids)
     while some := list(islice(waiting, IDS_AT_ONCE)):
         yield some
+
+
+def _count(state: State, at_most: int) -> ScalarSelect[int]:
+    some = select(image.c.id).where(in_state(state)).limit(at_most).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def _conditions(which: ImageFilter) -> list[ColumnElement[bool]]:

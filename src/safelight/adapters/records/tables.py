@@ -287,4 +287,5 @@ _index("ix_audit_event_image", [audit_event.c.image_id, audit_event.c.id], audit
 _index("ix_audit_event_at", [audit_event.c.at])
 _index("ix_audit_event_owner", [audit_event.c.owner, audit_event.c.id], audit_event.c.owner.is_not(None))
 _index("ix_audit_event_actor", [audit_event.c.actor, audit_event.c.id])
+_index("ix_owner_blocked", [owner.c.id], owner.c.blocked_at.is_not(None))
 _index("ix_answer_expires", [answer.c.expires_at])

@@ -239,6 +239,15 @@ class RecordsReadingContract:
 
         assert counts == {**dict.fromkeys(State, 0), State.READY: 2, State.FAILED: 1}
 
+    async def test_images_are_counted_no_further_than_wanted(self, records: Records) -> None:
+        for number, state in enumerate([State.READY, State.READY, State.READY, State.FAILED], start=1):
+            await image_in(records, state, number)
+
+        async with records.reading() as snapshot:
+            counts = await snapshot.counts(at_most=2)
+
+        assert counts == {**dict.fromkeys(State, 0), State.READY: 2, State.FAILED: 1}
+
     async def test_the_longest_waiting_upload_is_known(self, records: Records) -> None:
         async with records.reading() as snapshot:
             nobody = await snapshot.oldest_waiting()

@@ -44,6 +44,8 @@ CREATE TABLE declaration (
 	first_seen_at DATETIME NOT NULL, 
 	CONSTRAINT pk_declaration PRIMARY KEY (kind, digest)
 );
+INSERT INTO "declaration" VALUES('avatar','138e10bd2628e0a8e707c8d4925e34e877272edb3b71adbb3d00afd781bbb68c','{"thumb": "aaaaaaaaaaaaaaaa"}','2026-11-01 12:00:00.000000');
+INSERT INTO "declaration" VALUES('avatar','746ad83244c54f0894f0a75ec5fb96fbb70332c9535a3df01099d642ac5c876c','{"thumb": "bbbbbbbbbbbbbbbb"}','2026-11-01 12:00:00.000000');
 CREATE TABLE delivery (
 	id VARCHAR(32) NOT NULL, 
 	image_id VARCHAR(32) NOT NULL, 
@@ -116,6 +118,7 @@ CREATE TABLE kind (
 	since DATETIME NOT NULL, 
 	CONSTRAINT pk_kind PRIMARY KEY (name)
 );
+INSERT INTO "kind" VALUES('avatar','746ad83244c54f0894f0a75ec5fb96fbb70332c9535a3df01099d642ac5c876c','2026-11-01 12:00:00.000000');
 CREATE TABLE owner (
 	id VARCHAR NOT NULL, 
 	images INTEGER NOT NULL, 

@@ -1,0 +1,143 @@
+# ruff: noqa: S608 - our own words
+"""On Postgres, no query looks at more rows as there are more images: its plans are judged on a table with many."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from record_work import WORK
+from safelight.adapters.records.outbox import AfterCommit
+from safelight.adapters.records.postgres import postgres_engine
+from safelight.adapters.records.tables import image
+from safelight.adapters.records.transaction import SqlTransaction
+from safelight.testing.fakes import RecordingJobs
+from safelight.testing.postgres import Postgres
+from safelight.testing.samples import new_image
+
+IMAGES = 30_000
+LOOKS_AT_MOST = 1_000
+"""Rows, of any table, for a query that asks for ten. One that reads a whole table looks at many times as many."""
+
+SETTLED = "'2026-10-01'::timestamptz"
+ID = "lpad(to_hex(n), 32, '0')"
+FILL = (
+    f"""
+    INSERT INTO image (id, kind, state, public, owner, attached_type, attached_id, attached_at, filename, declared_type,
+        declared_bytes, upload_attempt, attempt, token_generation, revision, original_kept, created_at, expires_at,
+        purged_at)
+    SELECT {ID}, CASE WHEN n % 3 = 0 THEN 'banner' ELSE 'avatar' END,
+        CASE WHEN n % 50 = 0 THEN 'deleted' WHEN n % 1000 = 1 THEN 'uploaded' WHEN n % 1000 = 2 THEN 'processing'
+             WHEN n % 1000 = 3 THEN 'requested' ELSE 'ready' END,
+        true, 'user-' || n % 5000, 'user', n % 5000, {SETTLED}, 'me.jpg', 'image/jpeg', 4167727, 1, 1, 1, 9, true,
+        {SETTLED}, {SETTLED}, CASE WHEN n % 50 = 0 THEN {SETTLED} END
+    FROM generate_series(100, {IMAGES}) AS n
+    """,
+    f"""
+    INSERT INTO rendition (image_id, variant, width, format, fingerprint, height, bytes)
+    SELECT {ID}, variant, 96, 'webp', '0123456789abcdef', 96, 3120
+    FROM generate_series(100, {IMAGES}) AS n, unnest(ARRAY['thumb', 'card']) AS variant
+    """,
+    f"""
+    INSERT INTO delivery (id, image_id, event, created_at, attempts, next_attempt_at, settled_at)
+    SELECT {ID}, {ID}, 'image.ready', {SETTLED}, 1, {SETTLED}, {SETTLED} FROM generate_series(100, {IMAGES}) AS n
+    """,
+    f"""
+    INSERT INTO audit_event (at, action, actor, image_id, result, owner)
+    SELECT {SETTLED} + n * interval '1 hour', 'image.ready', 'system', {ID}, 'ok', 'user-' || n % 5000
+    FROM generate_series(100, {IMAGES}) AS n
+    """,
+    f"""
+    INSERT INTO owner (id, images, bytes, open_uploads, minute, requests)
+    SELECT 'user-' || n, 6, 25000000, 0, 0, 0 FROM generate_series(0, {IMAGES}) AS n
+    """,
+    f"""
+    INSERT INTO place (type, id, kind, changes)
+    SELECT 'user', 'user-' || n, 'avatar', 1 FROM generate_series(0, {IMAGES}) AS n
+    """,
+    f"""
+    INSERT INTO answer (caller, key, digest, claimed_until, expires_at)
+    SELECT 'user:user-' || n, 'key', 'digest', 'infinity', 'infinity' FROM generate_series(0, {IMAGES}) AS n
+    """,
+    "ANALYZE",
+)
+"""A database as it is in life: almost all images are ready, and a few are under way."""
+
+EXPLAINS = (
+    "LOAD 'auto_explain'",
+    "SET auto_explain.log_min_duration = 0",
+    "SET auto_explain.log_analyze = on",
+    "SET auto_explain.log_timing = off",
+    "SET auto_explain.log_format = json",
+    "SET auto_explain.log_level = notice",
+)
+"""Lets Postgres tell how it went about each statement, with how many rows it looked at."""
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Postgres) -> str:
+    """The URL of a database with many images."""
+    return postgres.create_database("filled", template="empty")
+
+
+@pytest.fixture
+async def engine(filled: str) -> AsyncIterator[AsyncEngine]:
+    engine = postgres_engine(filled, connections=1)
+    try:
+        async with engine.begin() as connection:
+            is_empty = (await connection.exec_driver_sql("SELECT count(*) FROM image")).scalar_one() == 0
+            for statement in FILL if is_empty else ():
+                await connection.exec_driver_sql(statement)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def plans(connection: AsyncConnection, name: str) -> list[dict[str, Any]]:
+    """Return how Postgres went about the work of that name."""
+    heard: list[str] = []
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    tx = SqlTransaction(connection, AfterCommit(RecordingJobs()))
+    await tx.add(new_image())
+    for statement in EXPLAINS:
+        await connection.exec_driver_sql(statement)
+    raw.add_log_listener(lambda _connection, message: heard.append(message.message))
+    await WORK[name](tx)
+    await connection.exec_driver_sql("SELECT 1")  # Postgres tells of a statement when the next one begins
+    await asyncio.sleep(0)
+    return [json.loads(said.partition("plan:\n")[2]) for said in heard if "plan:\n" in said]
+
+
+def looks(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield how many rows each part of a plan looks at, with what it does."""
+    if "Relation Name" in node and node["Node Type"] != "ModifyTable":
+        passed_over = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
+        rows = (node["Actual Rows"] + passed_over) * node["Actual Loops"]
+        yield f"{node['Node Type']} on {node['Relation Name']}", rows
+    for child in node.get("Plans", ()):
+        yield from looks(child)
+
+
+@pytest.mark.parametrize("name", WORK)
+async def test_no_work_looks_at_more_rows_as_there_are_more_images(engine: AsyncEngine, name: str) -> None:
+    async with engine.connect() as connection:
+        found = await plans(connection, name)
+
+    assert found
+    seen = [look for plan in found for look in looks(plan["Plan"])]
+    assert [look for look in seen if look[1] > LOOKS_AT_MOST] == []
+
+
+async def test_work_that_no_index_serves_would_be_seen(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unserved(tx: SqlTransaction) -> None:
+        await tx._run.execute(select(image.c.id).where(image.c.filename == "x"))  # noqa: SLF001 - as the adapter would
+
+    monkeypatch.setitem(WORK, "unserved", unserved)
+    async with engine.connect() as connection:
+        found = await plans(connection, "unserved")
+
+    assert [look for plan in found for look in looks(plan["Plan"]) if look[1] > LOOKS_AT_MOST]
