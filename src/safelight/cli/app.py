@@ -29,6 +29,7 @@ class Commands(LazyGroup):
         "settings": Lazy("List every setting: its name, type, default and meaning.", "safelight.cli.settings:settings"),
         "doctor": Lazy("Look for what is wrong, and say how to mend it.", "safelight.cli.doctor:doctor"),
         "backup": Lazy("Back up the records while the server runs, or check a backup.", "safelight.cli.backup:backup"),
+        "jobs": Lazy("See what waits, runs, is held or failed, and send it round again.", "safelight.cli.jobs:app"),
         "reprocess": Lazy("Render ready images again, as declared now.", "safelight.cli.reprocess:reprocess"),
         "kinds": Lazy(
             "See which declaration of each kind holds among several hosts, and go back to an older one.",

@@ -6,7 +6,7 @@ heartbeat on each job that it has; a job whose heartbeat stops is given to anoth
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,6 +21,7 @@ from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.outbox import PostgresOutbox
+from safelight.adapters.queue.overview import HeldJob, LaneLoad, held_jobs, loads, retry_held
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, plain, queries_on
 from safelight.adapters.queue.work import HandBack, Work, run_manager
@@ -130,6 +131,18 @@ class PostgresQueue:
         """Return how many jobs wait, those for later included."""
         with storage_failures():
             return int(await self._pool.fetchval(WAITING, [lane.name for lane in COUNTED]))
+
+    async def loads(self) -> Sequence[LaneLoad]:
+        """Return how much there is to do in each lane."""
+        return await loads(self._pool)
+
+    async def held(self, *, limit: int) -> Sequence[HeldJob]:
+        """Return jobs that are held, the oldest first."""
+        return await held_jobs(self._pool, limit=limit)
+
+    async def retry(self, numbers: Sequence[int] | None) -> Sequence[int]:
+        """Queue held jobs again, all of them where no numbers are given, and return which."""
+        return await retry_held(self._pool, numbers)
 
     async def forget_finished(self) -> None:
         """Drop what PgQueuer's log says of the time before the last minutes."""
