@@ -1,12 +1,10 @@
 """nginx in front of a real server: the example configuration is taken, and the whole journey goes through it."""
 
 import json
-import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from behind_nginx import around, free_port, nginx
 from credentials import bearer
 from safelight.settings import Settings
 from safelight.testing.debian import installed
@@ -30,24 +29,6 @@ from safelight_client import Client
 CONF = Path(__file__).parents[2] / "deploy/nginx/safelight.conf"
 GATEWAY = CONF.parents[1] / "compose/gateway.conf"
 ORIGIN = "https://app.example"
-
-START_WITHIN_S = 20
-
-AROUND = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/safelight.conf;
-}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +65,9 @@ def configured(folder: Path, *, https: int, http: int, upstream: str) -> Path:
         assert example in text, f"the example has no {example}"
         text = text.replace(example, ours)
     (folder / "safelight.conf").write_text(text)
-    around = folder / "nginx.conf"
-    around.write_text(AROUND.format(folder=folder))
-    return around
+    whole = folder / "nginx.conf"
+    whole.write_text(around(folder))
+    return whole
 
 
 def certify(folder: Path) -> ssl.SSLContext:
@@ -111,34 +92,6 @@ def certify(folder: Path) -> ssl.SSLContext:
         key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())
     )
     return ssl.create_default_context(cafile=folder / "tls.crt")
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
-@contextmanager
-def nginx(configuration: Path, port: int) -> Iterator[None]:
-    """Run nginx as long as the block lasts."""
-    with subprocess.Popen([installed("nginx", "nginx"), "-c", configuration]) as running:  # noqa: S603 - Debian's program
-        try:
-            deadline = time.monotonic() + START_WITHIN_S
-            while not listens(port):
-                assert running.poll() is None, (configuration.parent / "error.log").read_text()
-                assert time.monotonic() < deadline, "nginx does not listen"
-                time.sleep(0.02)
-            yield
-        finally:
-            running.terminate()
-
-
-def listens(port: int) -> bool:
-    """Return whether something does."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +136,7 @@ def test_nginx_takes_the_example(tmp_path: Path):
 
 def test_nginx_takes_the_gateway_of_the_compose_file(tmp_path: Path):
     (tmp_path / "safelight.conf").write_text(GATEWAY.read_text().replace("/dev/stdout", str(tmp_path / "access.log")))
-    (tmp_path / "nginx.conf").write_text(AROUND.format(folder=tmp_path))
+    (tmp_path / "nginx.conf").write_text(around(tmp_path))
 
     done = checked(tmp_path / "nginx.conf")
 
