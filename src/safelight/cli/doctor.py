@@ -1,6 +1,7 @@
 """`safelight doctor`: what is wrong with this installation, and how to mend it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from safelight.adapters.system import SystemClock
+from safelight.apps.doctor.bucket.examine import buckets, examine_bucket
 from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Finding, Level
 from safelight.apps.logs import configure_logs
 from safelight.cli.options import Data, KindsFile, settings
-from safelight.cli.tell import FAILED, out
+from safelight.cli.tell import FAILED, misused, out
 from safelight.settings import Settings
 
 MARKS = {Level.OK: Text("✓", "green"), Level.WARNING: Text("!", "bold yellow"), Level.WRONG: Text("✗", "bold red")}
@@ -28,15 +30,21 @@ def doctor(
     port: Annotated[
         int | None, typer.Option(help="Port that the server has, or is to have. [SAFELIGHT_PORT; 8080]")
     ] = None,
+    storage: Annotated[
+        bool, typer.Option("--storage", help="Prove on the live bucket what holds there, instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look for what is wrong with this installation, and say how to mend it; beside a running server or without one.
 
-    Exits with 1 where something is wrong. Changes nothing.
+    Exits with 1 where something is wrong. Changes nothing: the small objects that --storage writes are removed.
     """
     using = settings(data=data, kinds=kinds, host=host, port=port)
     configure_logs(using.log_format)
-    findings = asyncio.run(_examine(using, quiet=as_json))
+    if storage and not buckets(using):
+        raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?...")
+    looking = _of_buckets(using) if storage else examine(using, clock=SystemClock())
+    findings = asyncio.run(_examine(looking, quiet=as_json))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode([asdict(finding) for finding in findings])).decode())
     else:
@@ -45,9 +53,15 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-async def _examine(using: Settings, *, quiet: bool) -> list[Finding]:
+async def _of_buckets(using: Settings) -> AsyncIterator[Finding]:
+    for url in buckets(using):
+        async for finding in examine_bucket(url, using, clock=SystemClock()):
+            yield finding
+
+
+async def _examine(looking: AsyncIterator[Finding], *, quiet: bool) -> list[Finding]:
     findings = []
-    async for finding in examine(using, clock=SystemClock()):
+    async for finding in looking:
         findings.append(finding)
         if not quiet:
             out.print(_line(finding), soft_wrap=False)
