@@ -63,6 +63,7 @@ WORK: dict[str, Work] = {
     "oldest_waiting": lambda tx: tx.oldest_waiting(),
     "move": lambda tx: tx.move(new_image().id, was=State.REQUESTED, now=State.UPLOADED),
     "resign": lambda tx: tx.resign(new_image().id, upload_attempt=2, expires_at=LATER),
+    "prolong": lambda tx: tx.prolong(new_image().id, upload_attempt=1, expires_at=LATER),
     "drop_renditions": lambda tx: tx.drop_renditions(IMAGE, [rendition(IMAGE), rendition(IMAGE, "card")]),
     "postpone": lambda tx: tx.postpone(new_image().id, was=State.REQUESTED, until=LATER),
     "note_delivery": lambda tx: tx.note_delivery(

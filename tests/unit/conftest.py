@@ -173,9 +173,17 @@ def parts(stage: Stage) -> Parts:
     """What the API is made from, over the stage."""
     metrics = PrometheusMetrics()
     return Parts(
-        rules=Rules(stage.kinds, stage.policy, timedelta(minutes=15), min_free_bytes=0, owner_limits=OWNER_LIMITS),
+        rules=Rules(
+            stage.kinds,
+            stage.policy,
+            timedelta(minutes=15),
+            min_free_bytes=0,
+            owner_limits=OWNER_LIMITS,
+            multipart_above=100_000_000,
+        ),
         limits=Limits(
             max_upload_attempts=20,
+            max_part_urls=10,
             max_body_bytes=64_000,
             max_page=200,
             max_wait=timedelta(0),

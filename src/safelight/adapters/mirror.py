@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from safelight.domain.errors import ObjectChanged, ObjectMissing
 from safelight.domain.keys import Key
+from safelight.ports.multipart import Multipart
 from safelight.ports.object_store import ReceivingStore, StoredObject
 
 
@@ -17,6 +18,11 @@ class MirroredStore:
     def __init__(self, first: ReceivingStore, second: ReceivingStore) -> None:
         self._first = first
         self._second = second
+
+    @property
+    def multipart(self) -> Multipart | None:
+        """See `ObjectStore.multipart`."""
+        return self._first.multipart
 
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""

@@ -19,9 +19,17 @@ def api_app(world: World, *, ready: Readiness, policy: Policy, identities: Ident
     """Return the API. Without `identities` no JWTs are taken."""
     settings = world.settings
     parts = Parts(
-        rules=Rules(world.kinds, policy, settings.upload_ttl, settings.min_free_bytes, limits_of(settings)),
+        rules=Rules(
+            world.kinds,
+            policy,
+            settings.upload_ttl,
+            settings.min_free_bytes,
+            limits_of(settings),
+            settings.multipart_above,
+        ),
         limits=Limits(
             max_upload_attempts=settings.max_upload_attempts,
+            max_part_urls=settings.max_part_urls,
             max_body_bytes=settings.max_body_bytes,
             max_page=settings.max_page,
             max_wait=settings.max_wait,

@@ -22,6 +22,7 @@ from safelight.upkeep.reconcile import reconcile
 from safelight.upkeep.recover import recover_images
 from safelight.upkeep.sides import recover_sides
 from safelight.upkeep.sweep import sweep_orphans
+from safelight.upkeep.sweep_uploads import sweep_uploads
 from safelight.worker.child import Ending
 from safelight.worker.handlers import Handlers, WorkerParts
 from safelight.worker.periodic import every, rounds
@@ -155,6 +156,13 @@ async def _sweep(world: World) -> None:
             grace=grace,
             batch=settings.upkeep_batch,
             retired_for=max(grace, signed),
+        )
+        await sweep_uploads(
+            records=world.records,
+            objects=world.objects,
+            clock=world.clock,
+            grace=grace,
+            batch=settings.upkeep_batch,
         )
 
 

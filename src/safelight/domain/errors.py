@@ -9,6 +9,7 @@
     |   +-- EmptyFile  TooLarge  TypeNotAccepted  UnsupportedTransport  RequestInvalid  RequestTooLarge
     |   +-- RecordFull  KindDiffers
     |   +-- NothingUploaded  SizeDiffers  TooManyAttempts
+    |   +-- NotInParts  PartsMissing  PartsMoving  UploadEnded
     |   +-- AlreadyWritten  BodyTooLong  BodyTooShort  ChecksumDiffers  UploadTooSlow  RangeNotSatisfiable
     |   +-- DiskFull
     +-- ImageRejected           the file's fault: the image ends as `rejected`, with a reason
@@ -273,6 +274,46 @@ class TooManyAttempts(Refused):
     code = "too_many_attempts"
     text = "This image was given {allowed} upload URLs already. Request a new upload."
     allowed: int
+
+
+@dataclass(eq=False)
+class NotInParts(Refused):
+    code = "not_in_parts"
+    text = (
+        "The upload of image {image_id!r} is no upload in parts. Send the file whole, to the URL that was given for it."
+    )
+    image_id: str
+
+
+@dataclass(eq=False)
+class PartsMissing(Refused):
+    """`missing` has the numbers of the first of them; `count` says how many there are, of `total`."""
+
+    code = "parts_missing"
+    retryable = True
+    text = (
+        "{count:,} of {total:,} parts have not come. GET /v1/images/{image_id}/parts tells which: "
+        "send them, then confirm again."
+    )
+    image_id: str
+    count: int
+    total: int
+    missing: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class PartsMoving(Refused):
+    code = "parts_moving"
+    retryable = True
+    text = "A part of image {image_id!r} was sent anew at this very moment. Confirm again when all have been sent."
+    image_id: str
+
+
+@dataclass(eq=False)
+class UploadEnded(Refused):
+    code = "upload_ended"
+    text = "The storage has given up this upload in parts. Begin a fresh one: POST /v1/images/{image_id}/upload."
+    image_id: str
 
 
 @dataclass(eq=False)

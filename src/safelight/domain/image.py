@@ -133,6 +133,8 @@ class NewImage:
     """Not to be shown until the application has said so."""
     position: int = 0
     """Its place among the images of its record and kind."""
+    multipart_id: str | None = None
+    """By what name the store knows its upload, where that comes in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,8 @@ class Image:
     """Its place among the images of its record and kind, ascending."""
     clear_due_at: datetime | None = None
     """When to clear the side of the store, public or private, on which its renditions do not belong; ends with that."""
+    multipart_id: str | None = None
+    """By what name the store knows the latest upload, where that comes in parts."""
 
     @property
     def is_shown(self) -> bool:

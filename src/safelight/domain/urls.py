@@ -26,6 +26,10 @@ class Links:
         """Return where the image is checked."""
         return f"{self.api_url}/v1/images/{image_id}"
 
+    def parts(self, image_id: ImageId) -> str:
+        """Return where the URLs of parts are asked for."""
+        return f"{self.image(image_id)}/parts"
+
     def variant(self, image: Image, variant: str) -> str:
         """Return the stable address of a variant: it redirects to the rendition that suits the reader."""
         return f"{self.image(image.id)}/variants/{quote(variant)}"

@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, License, SecurityRequirement, Secu
 
 from safelight.domain import errors, formats, image, report
 from safelight.domain.errors import SafelightError
-from safelight.http import wire
+from safelight.http import wire, wire_parts
 from safelight.http.idempotency import HEADER, KEY_PATTERN
 from safelight.http.problems import CONTENT_TYPE, STATUS
 from safelight.http.wire import ProblemOut
@@ -23,7 +23,7 @@ from safelight.http.wire import ProblemOut
 Responses = dict[int, ResponseSpec]
 Schema = Mapping[str, Any]
 
-SHAPES = (wire, report, image, formats)
+SHAPES = (wire, wire_parts, report, image, formats)
 """The modules whose classes are shapes of the JSON."""
 
 TAGS = {
@@ -31,7 +31,8 @@ TAGS = {
     "1 Request": (
         "Ask for leave to upload. The bytes go to the signed URL in the answer, which is step 2: `PUT` the file there "
         "with `upload.headers`; or, asked for with `transport` `post`, send a multipart form with `upload.fields` and "
-        "the file as its last field. 201 says that it is stored, 412 that it was before."
+        "the file as its last field. 201 says that it is stored, 412 that it was before. With `transport` `multipart`, "
+        "ask `upload.url` for the URLs of parts, and `PUT` each part there."
     ),
     "3 Confirm": "Say that the bytes are there. Step 4, the processing, begins by itself.",
     "5 Check": "Ask, wait or listen until the image is ready.",

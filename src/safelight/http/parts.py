@@ -26,6 +26,7 @@ class Limits:
     """The API's own limits; each is a setting of the same name."""
 
     max_upload_attempts: int
+    max_part_urls: int
     max_body_bytes: int
     max_page: int
     max_wait: timedelta

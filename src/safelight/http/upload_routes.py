@@ -2,29 +2,24 @@
 
 from litestar import Response, post
 
+from safelight.deeds.permit import Transport
 from safelight.domain import errors
 from safelight.domain.errors import NotAuthenticated
 from safelight.domain.events import Action
-from safelight.domain.image import Image, ImageId
 from safelight.domain.report import ImageReport
 from safelight.domain.tokens import Purpose
-from safelight.domain.who import Role, Scope
+from safelight.domain.who import Role
 from safelight.http.audit import ACTION
-from safelight.http.auth import ApiParts, ApiRequest, Caller, PathId, caller_of, reach_image
+from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
-from safelight.http.parts import Parts
 from safelight.http.rate_headers import headers_of_owner
 from safelight.http.reports import report_response, standing_of
+from safelight.http.uploaders import SECRET, UPLOADERS, writable
 from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn, parse
 from safelight.journey.confirm import confirm_upload
 from safelight.journey.request import request_upload
 from safelight.journey.resign import resign_upload
-
-BY_WRITE_TOKEN = (Purpose.WRITE,)
-
-SECRET = {"cache-control": "no-store"}
-"""For answers that hold tokens."""
 
 
 @post(
@@ -74,7 +69,7 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
         write_token=parts.tokens.image_token(Purpose.WRITE, image.id, image.token_generation),
         read_token=parts.tokens.image_token(Purpose.READ, image.id, image.token_generation),
         expires_at=image.expires_at,
-        upload=UploadOut.of(made.upload),
+        upload=UploadOut.of(made.upload, parts_url=parts.links.parts(image.id)),
     )
     headers = SECRET | {"location": parts.links.image(image.id)}
     if made.owner is not None:
@@ -88,7 +83,7 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
     tags=["1 Request"],
     summary="Get a fresh upload URL",
     response_description="A further permission to upload",
-    opt={WHO: (By.UPLOAD_KEY, By.OWNER, By.WRITE_TOKEN), BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
+    opt={WHO: UPLOADERS, BODY_SHAPE: ResignIn, ACTION: Action.RESIGNED},
     responses=problems(
         *BODY,
         *REACHING,
@@ -97,11 +92,12 @@ async def request(request: ApiRequest, parts: ApiParts) -> Response[RequestedOut
         errors.WrongState,
         errors.TooManyAttempts,
         errors.UnsupportedTransport,
+        errors.TooLarge,
     ),
 )
 async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ResignedOut]:
     """Sign the upload again, for a client whose URL has ended or whose upload broke off. The body may be missing."""
-    caller, image = await _writable(image_id, request, parts, "upload this image")
+    caller, image = await writable(image_id, request, parts, "upload this image")
     body = await request.body()
     wanted = parse(body, ResignIn) if body else ResignIn()
     with parts.metrics.step("resign"):
@@ -109,13 +105,15 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
             image,
             caller.origin,
             records=parts.records,
+            objects=parts.objects,
             signer=parts.signer,
             clock=parts.clock,
             ttl=parts.rules.upload_ttl,
             max_attempts=parts.limits.max_upload_attempts,
-            transport=wanted.transport,
+            transport=Transport(wanted.transport, parts.rules.multipart_above),
         )
-    return Response(ResignedOut(UploadOut.of(upload)), status_code=200, headers=SECRET)
+    resigned = ResignedOut(UploadOut.of(upload, parts_url=parts.links.parts(image.id)))
+    return Response(resigned, status_code=200, headers=SECRET)
 
 
 @post(
@@ -124,12 +122,20 @@ async def resign(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Resp
     tags=["3 Confirm"],
     summary="Say that the bytes are there",
     response_description="The image is on its way",
-    opt={WHO: (By.UPLOAD_KEY, By.OWNER, By.WRITE_TOKEN), ACTION: Action.CONFIRMED},
-    responses=problems(*REACHING, errors.OwnerBlocked, errors.ImageGone, errors.NothingUploaded, errors.SizeDiffers),
+    opt={WHO: UPLOADERS, ACTION: Action.CONFIRMED},
+    responses=problems(
+        *REACHING,
+        errors.OwnerBlocked,
+        errors.ImageGone,
+        errors.NothingUploaded,
+        errors.PartsMissing,
+        errors.PartsMoving,
+        errors.SizeDiffers,
+    ),
 )
 async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[ImageReport]:
     """Queue the image for processing, if its bytes have come. Saying it again changes nothing, even at the end."""
-    caller, image = await _writable(image_id, request, parts, "confirm this image", spent=True)
+    caller, image = await writable(image_id, request, parts, "confirm this image", spent=True)
     with parts.metrics.step("confirm"):
         await confirm_upload(
             image,
@@ -140,13 +146,3 @@ async def confirm(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Res
             clock=parts.clock,
         )
     return report_response(await standing_of(image.id, parts), request, parts, status=202)
-
-
-async def _writable(
-    image_id: str, request: ApiRequest, parts: Parts, action: str, *, spent: bool = False
-) -> tuple[Caller, Image]:
-    caller = await caller_of(request, parts)
-    image = await reach_image(
-        caller, ImageId(image_id), parts, scope=Scope.UPLOAD, purposes=BY_WRITE_TOKEN, action=action, spent=spent
-    )
-    return caller, image

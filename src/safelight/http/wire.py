@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
+from safelight.deeds.permit import PartedUpload
 from safelight.domain import keys
 from safelight.domain.errors import RequestInvalid
 from safelight.domain.formats import OutputFormat
@@ -17,13 +18,22 @@ from safelight.domain.kind import MAX_RENDITIONS, Kind
 from safelight.domain.owner import Owner, OwnerLimits
 from safelight.domain.report import ImageReport, VariantReport
 from safelight.journey.request import UploadRequest
+from safelight.ports.multipart import MULTIPART
 from safelight.ports.object_store import SignedUpload
 from safelight.upkeep.review import Verdict
 
 Word = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000]*$")]
 """A name that the application gives to something of its own. No database keeps a character 0."""
 
-Transport = Annotated[str, Meta(max_length=20, description="How the bytes are to be sent: `put`, or `post` for a form")]
+Transport = Annotated[
+    Annotated[str, Meta(max_length=20)] | None,
+    Meta(
+        description=(
+            "How the bytes are to be sent: `put`; `post` for a form; `multipart` in parts, where the storage takes "
+            "them. By default `put`, or `multipart` for a large file"
+        )
+    ),
+]
 
 DIGEST_BYTES = {ChecksumAlgorithm.CRC32C: 4, ChecksumAlgorithm.SHA256: 32}
 
@@ -78,7 +88,7 @@ class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
     checksum: Annotated[ChecksumIn | None, Meta(description="Other bytes than these are refused")] = None
     attach: Annotated[AttachmentIn | None, Meta(description="The record that the image is for")] = None
-    transport: Transport = "put"
+    transport: Transport = None
     owner: Annotated[Word | None, Meta(description="The user that an API key acts for")] = None
 
     def parsed(self) -> UploadRequest:
@@ -97,11 +107,15 @@ class UploadRequestIn(Struct, forbid_unknown_fields=True, frozen=True):
 class ResignIn(Struct, forbid_unknown_fields=True, frozen=True):
     """How a repeated upload is to be sent."""
 
-    transport: Transport = "put"
+    transport: Transport = None
 
 
 class UploadOut(Struct, frozen=True):
-    """What to call to upload the bytes, and until when."""
+    """What to call to upload the bytes, and until when.
+
+    With `multipart` that gives the URLs of parts: there are `parts` of them, numbered from 1, of `part_bytes` each but
+    for the last. `expires_at` is put off with each call.
+    """
 
     transport: str
     method: str
@@ -109,10 +123,15 @@ class UploadOut(Struct, frozen=True):
     headers: Mapping[str, str]
     fields: Mapping[str, str]
     expires_at: datetime
+    part_bytes: int | None = None
+    parts: int | None = None
 
     @classmethod
-    def of(cls, upload: SignedUpload) -> "UploadOut":
-        """Return the wire's words for a signed upload."""
+    def of(cls, upload: SignedUpload | PartedUpload, *, parts_url: str) -> "UploadOut":
+        """Return the wire's words for a permission; `parts_url` gives the URLs of parts."""
+        if isinstance(upload, PartedUpload):
+            divided = upload.division
+            return cls(MULTIPART, "POST", parts_url, {}, {}, upload.expires_at, divided.part_bytes, divided.count)
         return cls(
             upload.transport, upload.method, upload.url, dict(upload.headers), dict(upload.fields), upload.expires_at
         )

@@ -4,7 +4,9 @@
 |---|---|---|---|
 | 1 REQUEST  | request  | API            | none -> requested |
 | 1 again    | resign   | API            | requested |
+| 1 in parts | sign_parts | API          | requested |
 | 2 UPLOAD   | upload   | upload service | requested |
+| 2 in parts | see_parts | API           | requested |
 | 3 CONFIRM  | confirm  | API            | requested -> uploaded |
 | 4 PROCESS  | process  | worker         | uploaded -> processing |
 | 5 CHECK    | check    | API            | any |

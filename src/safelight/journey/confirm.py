@@ -2,12 +2,17 @@
 
 from contextlib import suppress
 
+from safelight.deeds.parts import parts_under_way
 from safelight.domain import keys
 from safelight.domain.errors import (
     ImageGone,
     NothingUploaded,
+    ObjectChanged,
     ObjectMissing,
     OwnerBlocked,
+    PartsMissing,
+    PartsMoving,
+    Refused,
     SizeDiffers,
     WrongState,
 )
@@ -15,9 +20,13 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.image import GONE, Image, State
 from safelight.domain.jobs import ProcessImage
 from safelight.ports.clock import Clock
-from safelight.ports.object_store import ObjectStore
+from safelight.ports.multipart import StoredPart
+from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Changes, Records
 from safelight.ports.signals import Signals
+
+MOST_NAMED = 100
+"""Missing parts that a refusal names. All are told by `see_parts`."""
 
 
 async def confirm_upload(
@@ -25,7 +34,8 @@ async def confirm_upload(
 ) -> Image:
     """See that the bytes came, and queue the work. A second confirm changes nothing.
 
-    Raises ImageGone, OwnerBlocked, NothingUploaded, SizeDiffers.
+    Parts that have all come become the object first; killed after that, the next confirm finds it.
+    Raises ImageGone, OwnerBlocked, NothingUploaded, PartsMissing, PartsMoving, SizeDiffers.
     """
     if image.state is not State.REQUESTED:
         return _still_there(image)
@@ -57,13 +67,49 @@ async def _see_unblocked(image: Image, records: Records) -> None:
 
 async def _uploaded_attempt(image: Image, objects: ObjectStore) -> int:
     """Return the latest attempt whose bytes came."""
+    nothing: Refused = NothingUploaded(image_id=image.id)
     for attempt in range(image.upload_attempt, 0, -1):
-        with suppress(ObjectMissing):
-            stored = await objects.head(keys.incoming_of(image, attempt))
-            if stored.bytes != image.declared_bytes:
-                raise SizeDiffers(declared=image.declared_bytes, stored=stored.bytes)
-            return attempt
-    raise NothingUploaded(image_id=image.id)
+        try:
+            stored = await _uploaded(image, attempt, objects)
+        except ObjectMissing:
+            continue
+        except (PartsMissing, PartsMoving) as missing:
+            nothing = missing
+            continue
+        if stored.bytes != image.declared_bytes:
+            raise SizeDiffers(declared=image.declared_bytes, stored=stored.bytes)
+        return attempt
+    raise nothing
+
+
+async def _uploaded(image: Image, attempt: int, objects: ObjectStore) -> StoredObject:
+    """Return what came at an attempt. Raises ObjectMissing; PartsMissing, PartsMoving for parts that do not suffice."""
+    key = keys.incoming_of(image, attempt)
+    try:
+        return await objects.head(key)
+    except ObjectMissing:
+        if attempt != image.upload_attempt or image.multipart_id is None:
+            raise
+    with suppress(ObjectMissing):  # completed by another call at this very moment, or given up
+        await _complete(image, objects)
+    return await objects.head(key)
+
+
+async def _complete(image: Image, objects: ObjectStore) -> None:
+    """Put an upload's parts together, if they have all come. Raises ObjectMissing, PartsMissing, PartsMoving."""
+    upload = parts_under_way(image, objects)
+    came = await upload.came()
+    missing = [number for number in upload.division.numbers if number not in came]
+    if missing:
+        raise PartsMissing(image.id, len(missing), upload.division.count, tuple(missing[:MOST_NAMED]))
+    try:
+        await upload.multipart.complete(upload.key, upload.multipart_id, sorted(came.values(), key=_number))
+    except ObjectChanged:
+        raise PartsMoving(image_id=image.id) from None
+
+
+def _number(part: StoredPart) -> int:
+    return part.number
 
 
 def _still_there(image: Image) -> Image:

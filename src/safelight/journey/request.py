@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from safelight.deeds.permit import PartedUpload, Transport, permitted_upload
 from safelight.deeds.place import find_room
-from safelight.domain import filename, keys
+from safelight.domain import filename
 from safelight.domain.errors import DiskFull, EmptyFile, NotAllowed, TooLarge, TypeNotAccepted
 from safelight.domain.events import Action, Origin
 from safelight.domain.formats import media_type
@@ -29,18 +30,23 @@ class UploadRequest:
     bytes: int
     checksum: Checksum | None = None
     attach: Attachment | None = None
-    transport: str = "put"
+    transport: str | None = None
+    """How the bytes are to be sent; None leaves it to us."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds here: kinds, who asks their rules, how long an upload URL is good, what stays free, owners' limits."""
+    """What holds here: kinds, who asks their rules, how long an upload URL is good, what stays free, owners' limits.
+
+    Files of over `multipart_above` bytes come in parts, where the store takes those.
+    """
 
     kinds: Kinds
     policy: Policy
     upload_ttl: timedelta
     min_free_bytes: int
     owner_limits: OwnerLimits
+    multipart_above: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Requested:
     """What a caller gets for asking. `owner` is what its owner uses by now; None where nobody was named."""
 
     image: Image
-    upload: SignedUpload
+    upload: SignedUpload | PartedUpload
     owner: Owner | None
 
 
@@ -92,20 +98,14 @@ async def request_upload(
         created_at=now,
         expires_at=now + rules.upload_ttl,
     )
-    upload = signer.sign_upload(
-        keys.incoming_of(new),
-        declared_bytes=new.declared_bytes,
-        content_type=new.declared_type,
-        checksum=new.checksum,
-        expires_at=new.expires_at,
-        transport=wanted.transport,
-    )
-    async with records.transaction() as tx:
+    how = Transport(wanted.transport, rules.multipart_above)
+    permission = permitted_upload(new, 1, how, objects=objects, signer=signer, expires_at=new.expires_at)
+    async with permission as permitted, records.transaction() as tx:
         position = await find_room(wanted.attach, kind, tx) if wanted.attach else 0
         owner = await _reserve(new, rules.owner_limits, tx)
-        image = await tx.add(replace(new, position=position))
+        image = await tx.add(replace(new, position=position, multipart_id=permitted.multipart_id))
         await tx.audit(origin.event(Action.REQUESTED, at=now, image=image))
-    return Requested(image, upload, owner)
+    return Requested(image, permitted.upload, owner)
 
 
 async def _reserve(new: NewImage, limits: OwnerLimits, tx: Transaction) -> Owner | None:

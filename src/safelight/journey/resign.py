@@ -2,27 +2,30 @@
 
 from datetime import timedelta
 
-from safelight.domain import keys
+from safelight.deeds.permit import PartedUpload, Transport, give_up_parts, permitted_upload
 from safelight.domain.errors import ImageGone, TooManyAttempts, WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import GONE, Image, State
 from safelight.ports.clock import Clock
-from safelight.ports.object_store import SignedUpload, Signer
+from safelight.ports.object_store import ObjectStore, SignedUpload, Signer
 from safelight.ports.records import Records
 
 
-async def resign_upload(
+async def resign_upload(  # noqa: PLR0913 - a step is told its whole world by name
     image: Image,
     origin: Origin,
     *,
     records: Records,
+    objects: ObjectStore,
     signer: Signer,
     clock: Clock,
     ttl: timedelta,
     max_attempts: int,
-    transport: str = "put",
-) -> SignedUpload:
+    transport: Transport,
+) -> SignedUpload | PartedUpload:
     """Sign one more upload, to a key of its own, so that what an earlier URL wrote cannot stand in its way.
+
+    Parts that came of an earlier one are given up.
 
     Raises ImageGone, WrongState, OwnerBlocked, TooManyAttempts, UnsupportedTransport.
     """
@@ -30,24 +33,20 @@ async def resign_upload(
         _see_that_it_may_come(image, max_attempts)
         now = clock.now()
         attempt = image.upload_attempt + 1
-        upload = signer.sign_upload(
-            keys.incoming_of(image, attempt),
-            declared_bytes=image.declared_bytes,
-            content_type=image.declared_type,
-            checksum=image.checksum,
-            expires_at=now + ttl,
-            transport=transport,
-        )
+        permission = permitted_upload(image, attempt, transport, objects=objects, signer=signer, expires_at=now + ttl)
         try:
-            async with records.transaction() as tx:
-                await tx.resign(image.id, upload_attempt=attempt, expires_at=upload.expires_at)
+            async with permission as permitted, records.transaction() as tx:
+                await tx.resign(
+                    image.id, upload_attempt=attempt, expires_at=now + ttl, multipart_id=permitted.multipart_id
+                )
                 await tx.owners.see_unblocked(image.owner)
                 await tx.audit(origin.event(Action.RESIGNED, at=now, image=image))
         except WrongState:  # signed, confirmed or deleted by another call at this very moment
             async with records.reading() as snapshot:
                 image = await snapshot.image(image.id)
         else:
-            return upload
+            await give_up_parts(image, objects)
+            return permitted.upload
 
 
 def _see_that_it_may_come(image: Image, max_attempts: int) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from safelight.domain.image import Checksum
 from safelight.domain.keys import Key
+from safelight.ports.multipart import Multipart
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class SignedUpload:
 
 class ObjectStore(Protocol):
     """Objects by key. Every method may be repeated. Raises StorageFailed where the store itself fails."""
+
+    @property
+    def multipart(self) -> Multipart | None:
+        """Uploads in parts, or None where the store takes none."""
+        ...
 
     async def head(self, key: Key) -> StoredObject:
         """Return what is known of an object. Raises ObjectMissing."""

@@ -104,8 +104,17 @@ class Transaction(Snapshot, Protocol):
         """
         ...
 
-    async def resign(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> Image:
+    async def resign(
+        self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime, multipart_id: str | None = None
+    ) -> Image:
         """Note a further signed upload of a requested image, one attempt above the last. Raises WrongState."""
+        ...
+
+    async def prolong(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> None:
+        """Note that URLs of a requested image's upload end so late, or later as noted before. The revision stays.
+
+        Raises WrongState where another attempt was begun.
+        """
         ...
 
     async def take(self, image: Image, *, now: State, lease_until: datetime) -> Image | None:

@@ -106,6 +106,10 @@ class Settings(BaseSettings):
         timedelta(minutes=15), le=timedelta(minutes=15), description="How long an upload URL is good"
     )
     max_upload_attempts: int = Field(20, ge=1, le=9999, description="Upload URLs that one image can be given")
+    multipart_above: Bytes = Field(
+        100_000_000, ge=0, description="Size above which a file comes in parts, where the storage is a bucket"
+    )
+    max_part_urls: int = Field(100, ge=10, le=1000, description="Parts in one call of POST /v1/images/{id}/parts")
     download_bucket: Seconds = Field(
         timedelta(minutes=5),
         description="Signed download URLs are equal within a bucket of this length, and good for two",

@@ -23,6 +23,7 @@ from safelight.domain.errors import (
 from safelight.domain.image import Checksum, ChecksumAlgorithm
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
+from safelight.testing.memory_multipart import MemoryMultipart
 
 PIECE_BYTES = 64 * 1024
 
@@ -39,8 +40,8 @@ class MemoryObjectStore:
     """Objects in a dictionary. Fulfils `ReceivingStore`, `IncomingStore` and `OutgoingStore`.
 
     `room` is how many bytes are free, None for no end; `broken` makes every call fail, as a store that is down. `now`
-    says when an object was written. `before` is awaited before each put, copy and delete, with its name and the key
-    that it changes; what it raises, the call raises.
+    says when an object was written. `multipart` may be set to None, as it is for a folder. `before` is awaited before
+    each put, copy and delete, with its name and the key that it changes; what it raises, the call raises.
     """
 
     def __init__(self, *, room: int | None = None, now: Callable[[], datetime] = _utc_now) -> None:
@@ -50,6 +51,7 @@ class MemoryObjectStore:
         self._now = now
         self._objects: dict[Key, tuple[StoredObject, bytes]] = {}
         self._versions = count(1)
+        self.multipart: MemoryMultipart | None = MemoryMultipart(keep=self.keep, see=self._see_health, now=now)
 
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import TypeVar
 
-from safelight.ports.object_store import StoredObject
+Listed = TypeVar("Listed")
 
 
-async def batches(listing: AsyncIterator[StoredObject], size: int) -> AsyncIterator[list[StoredObject]]:
+async def batches(listing: AsyncIterator[Listed], size: int) -> AsyncIterator[list[Listed]]:
     """Yield what the listing yields, at most `size` at a time."""
-    some: list[StoredObject] = []
+    some: list[Listed] = []
     async for stored in listing:
         some.append(stored)
         if len(some) == size:

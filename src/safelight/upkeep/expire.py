@@ -2,7 +2,14 @@
 
 from datetime import timedelta
 
-from safelight.domain.errors import NothingUploaded, OwnerBlocked, SizeDiffers, WrongState
+from safelight.domain.errors import (
+    NothingUploaded,
+    OwnerBlocked,
+    PartsMissing,
+    PartsMoving,
+    SizeDiffers,
+    WrongState,
+)
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import PurgeImage
@@ -30,7 +37,7 @@ async def expire_image(
         confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
     except OwnerBlocked:
         return State.REQUESTED
-    except (NothingUploaded, SizeDiffers):
+    except (NothingUploaded, PartsMissing, PartsMoving, SizeDiffers):
         pass
     else:
         return confirmed.state

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from safelight.domain import keys
 from safelight.domain.events import Action, Origin
-from safelight.domain.image import BYTES_OWED, ImageId
+from safelight.domain.image import BYTES_OWED, Image, ImageId
 from safelight.domain.jobs import PurgeImage
 from safelight.domain.who import SYSTEM
 from safelight.ports.clock import Clock
@@ -24,6 +24,7 @@ async def purge_image(
         image = await snapshot.image(image_id)
     if image.state not in BYTES_OWED:
         return False
+    await _abort_uploads(image, objects)  # first: from then on none becomes an object
     for prefix in (
         keys.folder(image_id, public=True),
         keys.folder(image_id, public=False),
@@ -42,3 +43,11 @@ async def purge_image(
         await tx.postpone(image_id, was=state, until=quiet_from)
         await tx.enqueue(PurgeImage(image_id), run_at=quiet_from)
         return False
+
+
+async def _abort_uploads(image: Image, objects: ObjectStore) -> None:
+    """Give up what comes in parts. A part under way may outlast that: the purge after the last URL's end finds it."""
+    if image.multipart_id is None or objects.multipart is None:
+        return
+    async for upload in objects.multipart.uploads(keys.incoming_prefix(image)):
+        await objects.multipart.abort(upload.key, upload.multipart_id)

@@ -57,6 +57,7 @@ CALLS = {
     "/v1/images/{image_id:str}/tokens": Call(),
     "/v1/owners/{owner_id:str}/block": Call(),
     "/v1/owners/{owner_id:str}/unblock": Call(),
+    "/v1/images/{image_id:str}/parts": Call({"numbers": [1]}, State.REQUESTED),
     "/v1/urls": Call({"ids": [f"{99:032x}"], "variants": ["thumb"]}),
 }
 
@@ -162,7 +163,7 @@ def test_every_post_is_called_below() -> None:
 async def test_every_post_acts_once(stage: Any, post: Post, path: str) -> None:
     """The second time there would often be another answer: another token's time, another state, a refusal."""
     call = CALLS[path]
-    image = await stage.image_in(call.state, 99, kind="avatar")
+    image = await stage.image_in(call.state, 99, kind="avatar", multipart_id="upload-99")
     stage.upload(image)
     url = path.replace("{image_id:str}", image.id).replace("{owner_id:str}", "42")
 

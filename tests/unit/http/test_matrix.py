@@ -36,6 +36,10 @@ POST   /v1/images                             | none   | 401 403 201 403 | 201 2
 POST   /v1/images/{id}/upload                 | coming | 401 404 200 404 | 200 200 403 403 | 403 200 404 404 | 401 401 401 403 403 403
 POST   /v1/images/{id}/confirm                | coming | 401 404 202 404 | 202 202 403 403 | 403 202 404 404 | 401 401 401 403 403 403
 POST   /v1/images/{id}/confirm                | ready  | 401 404 202 404 | 202 202 403 403 | 403 202 404 404 | 401 401 401 403 403 403
+POST   /v1/images/{id}/parts                  | coming | 401 404 200 404 | 200 200 403 403 | 403 200 404 404 | 401 401 401 403 403 403
+POST   /v1/images/{id}/parts                  | ready  | 401 404 409 404 | 409 409 403 403 | 403 403 404 404 | 401 401 401 403 403 403
+GET    /v1/images/{id}/parts                  | coming | 401 404 200 404 | 200 200 403 403 | 403 200 404 404 | 401 401 401 403 403 403
+GET    /v1/images/{id}/parts                  | ready  | 401 404 409 404 | 409 409 403 403 | 403 403 404 404 | 401 401 401 403 403 403
 POST   /v1/images/{id}/upload                 | ready  | 401 404 409 404 | 409 409 403 403 | 403 403 404 404 | 401 401 401 403 403 403
 GET    /v1/images/{id}                        | coming | 401 404 200 200 | 200 403 200 403 | 200 200 404 404 | 401 401 401 403 403 403
 GET    /v1/images/{id}                        | ready  | 401 404 200 200 | 200 403 200 403 | 200 403 404 404 | 401 401 401 403 403 403
@@ -87,6 +91,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
         "content_type": "image/jpeg",
         "attach": {"type": "user", "id": OWNER},
     },
+    "POST /v1/images/{id}/parts": {"numbers": [1]},
     "POST /v1/urls": {"ids": ["{id}"], "variants": ["thumb"]},
     "POST /v1/images/{id}/review": {"verdict": "approve"},
     "PUT /v1/images/{id}/visibility": {"public": True},
@@ -176,7 +181,7 @@ async def the_image(stage: Any, state: str) -> ImageId:
     whose: dict[str, Any] = {"kind": "diary", "owner": OWNER, "attached_to": Attachment("user", OWNER)}
     more = {"hidden": state == "held", "public": state == "public"}
     if state == "coming":
-        image: Image = await stage.image_in(State.REQUESTED, **whose, **more)
+        image: Image = await stage.image_in(State.REQUESTED, multipart_id="upload-99", **whose, **more)
         stage.upload(image, content=FILE)
         return image.id
     image = await stage.image_in(State.PROCESSING, **whose, **more)

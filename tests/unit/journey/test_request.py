@@ -38,7 +38,7 @@ async def request(stage: Any, wanted: UploadRequest = WANTED, origin: Origin | N
     return await request_upload(
         wanted,
         origin or stage.origin,
-        rules=Rules(stage.kinds, stage.policy, TTL, min_free_bytes=500, owner_limits=LIMITS),
+        rules=Rules(stage.kinds, stage.policy, TTL, min_free_bytes=500, owner_limits=LIMITS, multipart_above=1000),
         records=stage.records,
         objects=stage.objects,
         signer=stage.signer,

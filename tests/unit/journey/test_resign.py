@@ -6,26 +6,27 @@ from typing import Any
 
 import pytest
 
+from safelight.deeds.permit import Transport
 from safelight.domain import keys
 from safelight.domain.errors import ImageGone, OwnerBlocked, TooManyAttempts, WrongState
 from safelight.domain.events import Action
 from safelight.domain.image import GONE, Image, State
 from safelight.journey.resign import resign_upload
-from safelight.ports.object_store import SignedUpload
 
 TTL = timedelta(minutes=10)
 
 
-async def resign(stage: Any, image: Image, *, max_attempts: int = 20, transport: str = "put") -> SignedUpload:
+async def resign(stage: Any, image: Image, *, max_attempts: int = 20, transport: str | None = "put") -> Any:
     return await resign_upload(
         image,
         stage.origin,
         records=stage.records,
+        objects=stage.objects,
         signer=stage.signer,
         clock=stage.clock,
         ttl=TTL,
         max_attempts=max_attempts,
-        transport=transport,
+        transport=Transport(transport, multipart_above=1000),
     )
 
 

@@ -101,3 +101,32 @@ async def test_an_image_that_is_not_to_go_keeps_everything(stage: Any, state: St
 
 def test_the_two_images_are_alike_in_all_but_the_last_digits():
     assert new_image(1).id[:-2] == new_image(17).id[:-2]
+
+
+async def test_parts_that_have_come_go_with_the_image_and_those_of_another_stay(stage: Any):
+    uploads = stage.objects.multipart
+    images = []
+    for number in (1, 2):
+        key = keys.incoming_of(new_image(number))
+        multipart_id = await uploads.begin(key, content_type="")
+        uploads.send(multipart_id, 1, b"part")
+        images.append(await stage.image_in(State.REQUESTED, number, multipart_id=multipart_id))
+    async with stage.records.transaction() as tx:
+        await tx.move(images[0].id, was=State.REQUESTED, now=State.DELETED)
+
+    await purge(stage, images[0])
+
+    assert [upload.multipart_id async for upload in uploads.uploads("")] == [images[1].multipart_id]
+
+
+async def test_a_part_that_was_under_way_goes_with_the_later_purge(stage: Any):
+    key = keys.incoming_of(new_image(1))
+    image = await stage.image_in(State.DELETED, multipart_id=await stage.objects.multipart.begin(key, content_type=""))
+    await purge(stage, image)
+    await stage.objects.multipart.begin(key, content_type="")  # as S3 may keep it for a part that was being sent
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+
+    done = await purge(stage, image)
+
+    assert done
+    assert [upload async for upload in stage.objects.multipart.uploads("")] == []

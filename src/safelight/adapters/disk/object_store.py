@@ -40,6 +40,10 @@ class DiskObjectStore:
         self._threads = Threads(io, observe=observe)
         self._min_free_bytes = min_free_bytes
 
+    @property
+    def multipart(self) -> None:
+        """See `ObjectStore.multipart`. The upload service takes files whole, of any size."""
+
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""
         with self._threads.timed("head"), files.storage_errors(key):

@@ -49,6 +49,7 @@ def image_from(row: Row[Any]) -> Image:
         attached_at=row.attached_at,
         position=row.position,
         clear_due_at=row.clear_due_at,
+        multipart_id=row.multipart_id,
     )
 
 
@@ -91,6 +92,7 @@ def new_image_values(new: NewImage) -> Values:
         "hidden": new.hidden,
         "attached_at": new.created_at if attached else None,
         "position": new.position,
+        "multipart_id": new.multipart_id,
     }
 
 

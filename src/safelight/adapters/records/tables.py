@@ -114,6 +114,7 @@ image = Table(
     Column("attached_at", UtcDateTime),
     Column("position", Integer, nullable=False, server_default="0"),
     Column("clear_due_at", UtcDateTime),
+    Column("multipart_id", String),
     CheckConstraint("(attached_type IS NULL) = (attached_id IS NULL)", name="attachment_is_whole"),
     CheckConstraint("(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum_is_whole"),
     CheckConstraint("(placeholder IS NULL) = (color IS NULL)", name="look_is_whole"),

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.answers import SqlAnswers
@@ -29,6 +29,7 @@ from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.tables import (
     IS_SHOWN,
     OWNER_IS_BLOCKED,
+    UtcDateTime,
     api_key,
     audit_event,
     delivery,
@@ -91,11 +92,19 @@ class SqlTransaction(SqlSnapshot):
         await self.owners.release(moved, was=was)
         return moved
 
-    async def resign(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> Image:
+    async def resign(
+        self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime, multipart_id: str | None = None
+    ) -> Image:
         """Note a further signed upload of a requested image, one attempt above the last. Raises WrongState."""
         as_known = (image.c.state == State.REQUESTED, image.c.upload_attempt == upload_attempt - 1)
-        values = {"upload_attempt": upload_attempt, "expires_at": expires_at}
+        values = {"upload_attempt": upload_attempt, "expires_at": expires_at, "multipart_id": multipart_id}
         return await self._change_or_refuse(image_id, *as_known, values=values)
+
+    async def prolong(self, image_id: ImageId, *, upload_attempt: int, expires_at: datetime) -> None:
+        """Note that URLs of the latest upload end so late. Raises WrongState."""
+        as_known = (image.c.state == State.REQUESTED, image.c.upload_attempt == upload_attempt)
+        later = case((image.c.expires_at < expires_at, literal(expires_at, UtcDateTime)), else_=image.c.expires_at)
+        await self._note_or_refuse(image_id, *as_known, values={"expires_at": later})
 
     async def take(self, known: Image, *, now: State, lease_until: datetime) -> Image | None:
         """Make the image this worker's: attempt + 1, a lease, state `now`. None where another was faster."""

@@ -15,6 +15,7 @@ from obstore.store import S3Store
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.credentials import S3Credentials
 from safelight.adapters.s3.listing import list_objects
+from safelight.adapters.s3.multipart import S3Multipart
 from safelight.adapters.s3.requests import S3Requests, failure, refusal
 from safelight.domain import keys
 from safelight.domain.delivery import PUBLIC_CACHING, content_type
@@ -59,6 +60,12 @@ class S3ObjectStore:
         self._requests = requests
         self._address = requests.address
         self._observe = observe
+        self._multipart = S3Multipart(requests)
+
+    @property
+    def multipart(self) -> S3Multipart:
+        """See `ObjectStore.multipart`."""
+        return self._multipart
 
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""

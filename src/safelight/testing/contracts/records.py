@@ -12,6 +12,7 @@ class TestSqlite(EveryRecordsContract):
 # ruff: noqa: D102 - a test's name is its sentence
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -183,6 +184,34 @@ class RecordsContract:
 
         assert (again.upload_attempt, again.expires_at) == (2, LATER)
         assert await stored(records, image.id) == again
+
+    async def test_an_upload_in_parts_is_known_by_name_until_the_next_one(self, records: Records) -> None:
+        image = await image_in(records, State.REQUESTED, multipart_id="upload-1")
+
+        async with records.transaction() as tx:
+            second = await tx.resign(image.id, upload_attempt=2, expires_at=LATER, multipart_id="upload-2")
+            third = await tx.resign(image.id, upload_attempt=3, expires_at=LATER)
+
+        assert [one.multipart_id for one in (image, second, third)] == ["upload-1", "upload-2", None]
+
+    async def test_the_end_of_an_upload_is_put_off_and_never_brought_forward(self, records: Records) -> None:
+        image = await image_in(records, State.REQUESTED)
+
+        async with records.transaction() as tx:
+            await tx.prolong(image.id, upload_attempt=1, expires_at=LATER)
+            await tx.prolong(image.id, upload_attempt=1, expires_at=NOW)
+
+        assert await stored(records, image.id) == replace(image, expires_at=LATER)
+
+    async def test_the_end_of_another_upload_or_of_one_that_came_is_not_put_off(self, records: Records) -> None:
+        image, uploaded = await image_in(records, State.REQUESTED), await image_in(records, State.UPLOADED, 2)
+
+        for image_id, attempt in ((image.id, 2), (uploaded.id, 1)):
+            with pytest.raises(WrongState):
+                async with records.transaction() as tx:
+                    await tx.prolong(image_id, upload_attempt=attempt, expires_at=LATER)
+
+        assert await stored(records, image.id) == image
 
     async def test_no_signed_upload_is_noted_once_the_bytes_came(self, records: Records) -> None:
         image = await image_in(records, State.UPLOADED)
