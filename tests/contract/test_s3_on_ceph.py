@@ -1,6 +1,7 @@
 """What only a server of our own shows: sessions, outages, and what is wrong with a setting."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -150,3 +151,14 @@ async def test_what_aws_tools_are_told_by_the_environment_is_not_for_us(
     async with open_s3_store(S3Address.parse(url), credentials) as objects:
         await objects.put(INCOMING, b"bytes", content_type="image/jpeg")
         assert (await objects.head(INCOMING)).bytes == 5
+
+
+async def test_a_server_that_says_nothing_counts_as_lost(credentials: S3Credentials):
+    """It took the connection, and hangs: nothing waits for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"s3://bucket?profile=ceph&endpoint=http://127.0.0.1:{silent.getsockname()[1]}"
+        patience = timedelta(milliseconds=50)
+        async with open_s3_store(S3Address.parse(url), credentials, silent_at_most=patience) as objects:
+            raised = await everything(objects)
+
+    assert all(isinstance(error, StorageFailed) and "gives no answer" in str(error) for error in raised)

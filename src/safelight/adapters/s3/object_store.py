@@ -31,7 +31,7 @@ READ_AT_ONCE = 1 << 20
 
 CONNECT_WITHIN = timedelta(seconds=5)
 SILENT_AT_MOST = timedelta(seconds=30)
-"""How long a server may say nothing before it counts as lost."""
+"""Longer than any server thinks, and than a rendition takes on its way."""
 WHOLE_AT_MOST = timedelta(hours=1)
 """How long one object may take, however steadily it flows."""
 
@@ -195,15 +195,24 @@ class S3ObjectStore:
 
 @asynccontextmanager
 async def open_s3_store(
-    address: S3Address, credentials: S3Credentials, *, observe: Observe = ignore
+    address: S3Address,
+    credentials: S3Credentials,
+    *,
+    observe: Observe = ignore,
+    silent_at_most: timedelta = SILENT_AT_MOST,
 ) -> AsyncIterator[S3ObjectStore]:
-    """Open a bucket, until the end of the block. Nothing is sent before the first call."""
-    timeout = httpx.Timeout(SILENT_AT_MOST.total_seconds(), connect=CONNECT_WITHIN.total_seconds())
+    """Open a bucket, until the end of the block. Nothing is sent before the first call.
+
+    A server that says nothing for `silent_at_most` counts as lost, and what it was asked is tried again or fails.
+    """
+    timeout = httpx.Timeout(silent_at_most.total_seconds(), connect=CONNECT_WITHIN.total_seconds())
     async with httpx.AsyncClient(timeout=timeout) as client:
-        yield S3ObjectStore(_store(address, credentials), S3Requests(client, address, credentials), observe=observe)
+        yield S3ObjectStore(
+            _store(address, credentials, silent_at_most), S3Requests(client, address, credentials), observe=observe
+        )
 
 
-def _store(address: S3Address, credentials: S3Credentials) -> S3Store:
+def _store(address: S3Address, credentials: S3Credentials, silent_at_most: timedelta) -> S3Store:
     """Return obstore's side. What it would take from AWS's environment variables is given, to be the same for all."""
     return S3Store(
         address.bucket,
@@ -217,7 +226,7 @@ def _store(address: S3Address, credentials: S3Credentials) -> S3Store:
         client_options={
             "allow_http": address.endpoint.startswith("http://"),
             "connect_timeout": CONNECT_WITHIN,
-            "read_timeout": SILENT_AT_MOST,
+            "read_timeout": silent_at_most,
             "timeout": WHOLE_AT_MOST,
         },
         retry_config={"max_retries": RETRIES, "retry_timeout": RETRY_WITHIN},

@@ -103,7 +103,7 @@ def code_of(text: str) -> str:
 def no_answer(address: S3Address, error: Exception) -> StorageFailed:
     """Return what it means that nothing came back."""
     return StorageFailed(
-        f"{address.endpoint} gives no answer ({type(error).__name__}): see that it runs and is reached"
+        f"{address.endpoint} gives no answer ({type(error).__name__}): see that it runs and can be reached"
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.auth import LONGEST, Condition, SigV4
-from safelight.adapters.s3.credentials import S3Credentials
+from safelight.adapters.s3.credentials import AccessKey, S3Credentials
 from safelight.domain.delivery import OCTETS, content_type, file_name, is_shown
 from safelight.domain.errors import UnsupportedTransport
 from safelight.domain.formats import UNTYPED
@@ -16,6 +17,9 @@ from safelight.ports.object_store import SignedUpload
 
 SKEW = timedelta(minutes=5)
 """URLs begin so much earlier, for servers whose clock is behind ours."""
+
+REMEMBERED = 10_000
+"""Downloads that are signed once for everyone in their time bucket: signing takes 0.2 ms, and each takes 1 kB."""
 
 CHECKSUM_HEADER = "x-amz-checksum-{}"
 """S3 API Reference, PutObject: e.g. x-amz-checksum-sha256."""
@@ -36,6 +40,8 @@ class S3Signer:
         self._sigv4 = SigV4(credentials, address.region)
         self._good_for = min(good_for + SKEW, LONGEST)
         self._delivery_url = delivery_url
+        self._credentials = credentials
+        self._download = lru_cache(REMEMBERED)(self._sign_download)
 
     def sign_upload(
         self,
@@ -58,6 +64,9 @@ class S3Signer:
 
     def sign_download(self, key: Key, *, expires_at: datetime) -> str:
         """See `Signer.sign_download`."""
+        return self._download(key, expires_at, self._credentials.current())
+
+    def _sign_download(self, key: Key, expires_at: datetime, _signed_with: AccessKey) -> str:
         how = "inline" if is_shown(key) else "attachment"
         return self._sigv4.url(
             "GET",
