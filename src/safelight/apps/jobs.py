@@ -23,6 +23,9 @@ UNDER_WAY = (State.UPLOADED, State.PROCESSING, State.FAILED)
 
 AT_ONCE = 100
 
+MOST_COUNTED = 100_000
+"""So many images of each state are counted: of more, it matters no longer how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedImage:
@@ -38,8 +41,8 @@ class FailedImage:
 class Overview:
     """What is under way. `lanes` is None where the queue is in the memory of the process that serves.
 
-    `images` counts those that are uploaded, processing and failed; `since` is when the oldest that is uploaded came to
-    wait. Of what is `held` and `failed`, the first are listed.
+    `images` counts those that are uploaded, processing and failed, up to MOST_COUNTED; `since` is when the oldest that
+    is uploaded came to wait. Of what is `held` and `failed`, the first are listed.
     """
 
     lanes: Sequence[LaneLoad] | None
@@ -64,7 +67,7 @@ async def see_jobs(settings: Settings, *, limit: int) -> Overview:
         lanes = None if queue is None else await queue.loads()
         held = () if queue is None else await queue.held(limit=limit)
         async with database.records.reading() as snapshot:
-            counts = await snapshot.counts()
+            counts = await snapshot.counts(at_most=MOST_COUNTED)
             since = await snapshot.oldest_waiting()
             failed = await snapshot.page(ImageFilter(state=State.FAILED), after=None, limit=limit)
     return Overview(

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from safelight.adapters.queue.overview import LaneLoad
-from safelight.apps.jobs import Overview, Retried, retry_all, retry_some, see_jobs
+from safelight.apps.jobs import MOST_COUNTED, Overview, Retried, retry_all, retry_some, see_jobs
 from safelight.cli.options import Data, settings
 from safelight.cli.tell import FAILED, errors_told, misused, out
 from safelight.domain.image import ImageId, State
@@ -106,7 +106,7 @@ def _table(lanes: Sequence[LaneLoad]) -> Table:
 
 
 def _say_images(seen: Overview) -> None:
-    counts = ", ".join(f"{seen.images[state]:,} {state}" for state in seen.images)
+    counts = ", ".join(f"{many:,}{'+' * (many == MOST_COUNTED)} {state}" for state, many in seen.images.items())
     since = f"; the oldest waits since {_moment(seen.since)} UTC" if seen.since else ""
     out.print(f"Images: {counts}{since}.", markup=False)
     for image in seen.failed:

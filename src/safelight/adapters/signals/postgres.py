@@ -90,6 +90,12 @@ class PostgresSignals:
         while self._untold and await self._tell_some():
             pass
 
+    def give_up(self) -> None:
+        """Count what is still not told, and never will be."""
+        if self._untold:
+            self._lost(len(self._untold))
+            self._untold.clear()
+
     async def _tell_some(self) -> bool:
         some = [*self._untold][:MOST_AT_ONCE]
         for image_id in some:
@@ -126,3 +132,4 @@ async def open_postgres_signals(
                 await signals.flush()
         except TimeoutError:
             log.warning("signals_not_told")
+        signals.give_up()
