@@ -1,6 +1,6 @@
 """Keep the places of the application's records: how many images are there, and which of them is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from safelight.deeds.occasion import Occasion
@@ -9,6 +9,9 @@ from safelight.domain.errors import RecordFull
 from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.kind import Kind
 from safelight.ports.records import Transaction
+
+Places = Mapping[tuple[str, str], Sequence[Image]]
+"""What is at the places of one kind, by type and id of the record."""
 
 REPLACED = "replaced"
 """What the audit log says of an image that a later one took the place of."""
@@ -40,10 +43,25 @@ async def hold_place(image_id: ImageId, tx: Transaction) -> None:
 
     So `settle_place` finds there what there is.
     """
-    image = await tx.image(image_id)
-    if image.attached_to is not None:
-        there = await tx.places.lock(image.attached_to, image.kind)
-        await tx.hold([image_id, *(one.id for one in there)])
+    await lock_places(await tx.image(image_id), (), tx)
+
+
+async def lock_places(image: Image, others: Collection[Attachment], tx: Transaction) -> tuple[Image, Places]:
+    """Lock the place that an image is at, and other places of its kind, then all images there.
+
+    Return the image, which nobody else attaches elsewhere from now on, and what is at each place.
+    """
+    there: dict[tuple[str, str], Sequence[Image]] = {}
+    while True:
+        wanted = {(one.type, one.id): one for one in (*others, image.attached_to) if one is not None}
+        missing = sorted(wanted.keys() - there.keys())
+        if not missing:
+            break
+        for name in missing:
+            there[name] = await tx.places.lock(wanted[name], image.kind)
+        image = await tx.image(image.id)  # by now it may be at another place
+    await tx.hold({image.id, *(one.id for some in there.values() for one in some)})
+    return image, there
 
 
 async def settle_place(image: Image, occasion: Occasion, tx: Transaction) -> frozenset[ImageId]:
@@ -57,6 +75,8 @@ async def settle_place(image: Image, occasion: Occasion, tx: Transaction) -> fro
         return frozenset()
     there = await tx.places.lock(image.attached_to, image.kind)
     *superseded, _last = sorted((one for one in there if one.state is State.READY), key=when_attached)
+    if superseded:
+        await tx.owners.hold({one.owner for one in (image, *superseded) if one.owner is not None})
     removed = await remove_images(superseded, occasion, tx, result=REPLACED)
     return frozenset(one.id for one in removed)
 

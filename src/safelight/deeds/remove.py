@@ -27,9 +27,13 @@ async def remove_image(image: Image, occasion: Occasion, tx: Transaction, *, res
 async def remove_images(
     images: Iterable[Image], occasion: Occasion, tx: Transaction, *, result: str = "ok"
 ) -> Sequence[Image]:
-    """Remove those of the images that are not over, whatever state they are in by now, and return them."""
-    removed, wanted = [], list(images)
+    """Remove those of the images that are not over, whatever state they are in by now, and return them.
+
+    Locks the images, then their owners. Whoever locks places does so before.
+    """
+    removed, wanted = [], sorted(images, key=lambda image: image.id)
     await tx.hold([image.id for image in wanted])
+    await tx.owners.hold({image.owner for image in wanted if image.owner is not None})
     for known in wanted:
         image = known
         while image.state in HOLDING:

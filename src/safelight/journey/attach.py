@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from safelight.deeds.block import see_unblocked_for
 from safelight.deeds.occasion import Occasion
-from safelight.deeds.place import position_after, see_room, settle_place, when_attached
+from safelight.deeds.place import lock_places, position_after, see_room, settle_place, when_attached
 from safelight.domain.errors import KindDiffers
 from safelight.domain.events import Action, Origin, record_target
 from safelight.domain.image import Attachment, Image, ImageId, State
@@ -50,8 +50,8 @@ async def attach_image(
         image = await tx.image(image_id)
         if image.kind != kind.name:
             raise KindDiffers(image_id, image.kind, kind.name)
-        there = await _lock(image, wanted.target, tx)
-        await tx.hold([image_id, *(one.id for one in there)])
+        image, places = await lock_places(image, [wanted.target], tx)
+        there = places[wanted.target.type, wanted.target.id]
         if all(one.id != image_id for one in there):
             see_room(there, kind)
         occasion = Occasion(origin, clock.now(), ids, told)
@@ -65,13 +65,6 @@ async def attach_image(
         await see_unblocked_for(origin.who, image, tx)
     for changed in {image_id} | replaced:
         await signals.changed(changed)
-
-
-async def _lock(image: Image, target: Attachment, tx: Transaction) -> Sequence[Image]:
-    """Lock where the image is and where it goes, in an order that is always the same; return what is at the latter."""
-    places = {(one.type, one.id): one for one in (target, image.attached_to) if one is not None}
-    there = {name: await tx.places.lock(one, image.kind) for name, one in sorted(places.items())}
-    return there[target.type, target.id]
 
 
 def _after_all(there: Sequence[Image], now: datetime) -> datetime:

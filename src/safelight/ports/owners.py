@@ -18,6 +18,13 @@ class Owners(Protocol):
         """
         ...
 
+    async def hold(self, owner_ids: Collection[str]) -> None:
+        """Let nobody else change what these owners use until the transaction ends. Unknown ones are left out.
+
+        To be called before images of several owners are moved: always in the same order, so that nobody waits in vain.
+        """
+        ...
+
     async def see_unblocked(self, owner_id: str | None) -> None:
         """Raise OwnerBlocked where the owner is blocked; nobody blocks it until this transaction has ended."""
         ...

@@ -3,7 +3,7 @@
 A place is one record and one kind: the avatar of user 42, the photos of post 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -24,8 +24,16 @@ class Places(Protocol):
         """Attach an image that is not over, wherever it was attached before. Raises WrongState, ImageNotFound."""
         ...
 
+    async def hold(self, targets: Collection[Attachment]) -> None:
+        """Let nobody else change what is at any place of these records until the transaction ends.
+
+        To be called before images there are removed: places are locked before images everywhere, and images before
+        owners, each in an order that is always the same, so that nobody waits in vain.
+        """
+        ...
+
     async def forget(self, target: Attachment) -> None:
-        """Forget the places of a record at which nothing is attached any more."""
+        """Forget the places of a record at which nothing is attached any more, but those that others hold."""
         ...
 
     async def arrange(self, image_ids: Sequence[ImageId]) -> None:

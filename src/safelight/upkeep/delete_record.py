@@ -42,6 +42,7 @@ async def delete_record(
         some, waiting = waiting[:batch], waiting[batch:]
         occasion = Occasion(origin, clock.now(), ids, told)
         async with records.transaction() as tx:
+            await tx.places.hold([target])
             known = await tx.images(some)
             removed = await remove_images((one for one in known.values() if one.attached_to == target), occasion, tx)
             images += len(removed)

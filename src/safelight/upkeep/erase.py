@@ -50,6 +50,7 @@ async def erase_owner(
         occasion = Occasion(origin, clock.now(), ids, told)
         async with records.transaction() as tx:
             some = await tx.page(ImageFilter(owner=owner_id), after=after, limit=batch)
+            await tx.places.hold({image.attached_to for image in some if image.attached_to is not None})
             removed = await remove_images(some, occasion, tx)
             erased = await _counted(erased, removed, tx)
             await _forget(owner_id, some, tx)

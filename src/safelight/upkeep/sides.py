@@ -125,8 +125,8 @@ class _Move:
             async with self._records.transaction() as tx:
                 left = set(await tx.renditions(self._image.id)) - copied
                 if not left:
+                    await flip(tx, self._image)  # first: it may lock a place, which comes before images everywhere
                     await self._forget_retired(tx, copied)
-                    await flip(tx, self._image)
                     return
             await self._copy(left)
             copied |= left

@@ -52,7 +52,12 @@ class SqlAnswers:
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         """Forget answers that ended before then, and return how many."""
-        old = select(*answer.primary_key).where(answer.c.expires_at < before).limit(limit)
+        old = (
+            select(*answer.primary_key)
+            .where(answer.c.expires_at < before)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
         return (await self._run.execute(delete(answer).where(tuple_(*answer.primary_key).in_(old)))).rowcount
 
 

@@ -26,12 +26,18 @@ class SqlOwners:
     async def reserve(self, owner_id: str, *, size: int, limits: OwnerLimits, now: datetime) -> Owner:
         """Count one request and what it reserves, all or nothing. Raises what `refusal` says."""
         taken = await self._take(owner_id, size, limits, now)
+        if taken is not None:
+            return taken
+        known = await self._held(owner_id)  # so that what is said is true of the moment in which it was refused
+        taken = await self._take(owner_id, size, limits, now)
         if taken is None:
-            await self._run.insert_new(owner, {"id": owner_id} | NOTHING)  # or another's first request just did that
-            taken = await self._take(owner_id, size, limits, now)
-        if taken is None:
-            raise refusal(await self._known(owner_id), limits, size=size, now=now)
+            raise refusal(known, limits, size=size, now=now)
         return taken
+
+    async def hold(self, owner_ids: Collection[str]) -> None:
+        """Let nobody else change what these owners use until the transaction ends."""
+        rows = select(owner.c.id).where(owner.c.id.in_(sorted(owner_ids))).order_by(owner.c.id).with_for_update()
+        await self._run.execute(rows)
 
     async def see_unblocked(self, owner_id: str | None) -> None:
         """Raise OwnerBlocked where the owner is blocked."""
@@ -43,7 +49,7 @@ class SqlOwners:
 
     async def block(self, owner_id: str, *, at: datetime) -> bool:
         """Block an owner, known or not; False where it is blocked already."""
-        await self._run.insert_new(owner, {"id": owner_id} | NOTHING)
+        await self._held(owner_id)
         return await self._run.did(_change(owner_id, owner.c.blocked_at.is_(None)).values(blocked_at=at))
 
     async def unblock(self, owner_id: str) -> bool:
@@ -52,8 +58,7 @@ class SqlOwners:
 
     async def recount(self, owner_id: str) -> Owner:
         """Count anew, from the images, what an owner uses, and note it."""
-        await self._run.insert_new(owner, {"id": owner_id} | NOTHING)
-        await self._run.execute(_one(owner_id).with_for_update())  # nobody moves an image of it meanwhile
+        await self._held(owner_id)  # nobody moves an image of it meanwhile
         used = usage_from((await self._run.execute(counted(owner_id))).one())
         values = {"images": used.images, "bytes": used.bytes, "open_uploads": used.open_uploads}
         return owner_from((await self._run.execute(_change(owner_id).values(values).returning(owner))).one())
@@ -94,8 +99,13 @@ class SqlOwners:
         row = (await self._run.execute(taken.values(values).returning(owner))).one_or_none()
         return None if row is None else owner_from(row)
 
-    async def _known(self, owner_id: str) -> Owner:
-        return owner_from((await self._run.execute(_one(owner_id))).one())
+    async def _held(self, owner_id: str) -> Owner:
+        """Return an owner as nobody else changes it any more; make it where nobody knows it."""
+        while True:
+            await self._run.insert_new(owner, {"id": owner_id} | NOTHING)
+            row = (await self._run.execute(_one(owner_id).with_for_update())).one_or_none()
+            if row is not None:  # it may have been erased in between
+                return owner_from(row)
 
 
 def counted(owner_id: str) -> Select[*tuple[int, ...]]:

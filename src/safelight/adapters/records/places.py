@@ -1,10 +1,10 @@
 """What is attached where: ports.places.Places on one connection."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, select, update
+from sqlalchemy import Select, bindparam, delete, exists, select, tuple_, update
 
 from safelight.adapters.records.rows import image_from
 from safelight.adapters.records.statements import Statements
@@ -48,15 +48,25 @@ class SqlPlaces:
             raise ImageNotFound(image_id)
         raise WrongState(image_id, known.state)
 
+    async def hold(self, targets: Collection[Attachment]) -> None:
+        """Let nobody else change what is at any place of these records until the transaction ends."""
+        names = [(target.type, target.id) for target in targets]
+        rows = select(place.c.kind).where(tuple_(place.c.type, place.c.id).in_(names))
+        await self._run.execute(rows.order_by(*place.primary_key).with_for_update())
+
     async def forget(self, target: Attachment) -> None:
-        """Forget the places of a record at which nothing is attached any more."""
+        """Forget the places of a record at which nothing is attached any more, and that nobody else holds."""
         used = exists().where(
             image.c.attached_type == place.c.type,
             image.c.attached_id == place.c.id,
             image.c.kind == place.c.kind,
             ~IS_OVER,
         )
-        await self._run.execute(delete(place).where(place.c.type == target.type, place.c.id == target.id, ~used))
+        here = (place.c.type == target.type, place.c.id == target.id)
+        free = select(place.c.kind).where(*here).with_for_update(skip_locked=True)
+        kinds = (await self._run.execute(free)).scalars().all()
+        if kinds:
+            await self._run.execute(delete(place).where(*here, place.c.kind.in_(kinds), ~used))
 
     async def arrange(self, image_ids: Sequence[ImageId]) -> None:
         """Give images the positions 0, 1, 2 and so on, in this order."""

@@ -29,7 +29,7 @@ CONNECT_WITHIN = timedelta(seconds=10)
 ANSWER_WITHIN = timedelta(seconds=30)
 """How long one statement may take: a server that was cut off says nothing at all."""
 
-POOL_WITHIN = timedelta(seconds=10)
+POOL_WITHIN = timedelta(seconds=30)
 """How long to wait for a free connection of our own."""
 
 SESSION = {

@@ -187,6 +187,7 @@ class SqlTransaction(SqlSnapshot):
         """
         known = await self.image(image_id)
         if known.attached_to is not None:
+            await self.places.hold([known.attached_to])
             await self.places.forget(known.attached_to)
         values = {"purged_at": at, "next_attempt_at": None} | NOTHING_OF_ITS_FILE
         await self._change_or_refuse(image_id, in_state(*BYTES_OWED), values=values)
