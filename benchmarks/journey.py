@@ -11,7 +11,6 @@ Rates on a shared machine vary: read the ratios.
 
 import argparse
 import io
-import os
 import statistics
 import subprocess
 import sys
@@ -32,10 +31,10 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from PIL import Image, ImageOps
 
+from processes import cpu_seconds, descendants
 from safelight.testing.server import Server
 from safelight_client import Client, Retry
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAUSE_S = 0.5
 THUMB = 200
 
@@ -57,23 +56,6 @@ def by_hand(folder: Path) -> Litestar:
         render(data.file.read())
 
     return Litestar([upload])
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """Yield a process and all that it started, so far as they live."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from descendants(int(child))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return what a process, its children and those that ended have used (proc(5): utime, stime, cutime, cstime)."""
-    total = 0
-    for one in descendants(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += sum(int(field) for field in fields[11:15])
-    return total / TICKS_PER_SECOND
 
 
 def peak_megabytes(pid: int) -> list[float]:

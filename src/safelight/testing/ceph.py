@@ -155,6 +155,11 @@ class CephServer:
         """The variables that hand its credentials to whatever speaks S3."""
         return {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
 
+    @property
+    def log(self) -> str:
+        """What the gateway has logged: every request that it has answered among it."""
+        return self._file("client.rgw.log").read_text()
+
     def storage_url(self, bucket: str) -> str:
         """Return the setting that stores in a bucket."""
         return f"s3://{bucket}?profile=ceph&endpoint={self.endpoint}"
