@@ -5,8 +5,10 @@ from datetime import datetime
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.requests import S3Requests, refusal
 from safelight.domain import keys
+from safelight.domain.errors import StorageFailed
 from safelight.ports.object_store import StoredObject
 
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -20,7 +22,7 @@ async def list_objects(requests: S3Requests, prefix: str) -> AsyncIterator[Store
         answer = await requests.send("GET", params=params)
         if not answer.is_success:
             raise refusal(address, answer.status_code, answer.text)
-        page = ET.fromstring(answer.content)  # noqa: S314 - from our own store; expat bounds what entities grow to
+        page = _parsed(answer.content, address)
         for entry in page.iter(f"{NAMESPACE}Contents"):
             found = _stored(entry, address.prefix)
             if found is not None:
@@ -29,6 +31,13 @@ async def list_objects(requests: S3Requests, prefix: str) -> AsyncIterator[Store
         if not token:
             return
         params["continuation-token"] = token
+
+
+def _parsed(content: bytes, address: S3Address) -> ET.Element:
+    try:
+        return ET.fromstring(content)  # noqa: S314 - from our own store; expat bounds what entities grow to
+    except ET.ParseError as error:
+        raise StorageFailed(f"{address.endpoint} answers what is no list: see that it speaks S3") from error
 
 
 def _stored(entry: ET.Element, prefix: str) -> StoredObject | None:

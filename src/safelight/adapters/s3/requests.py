@@ -14,12 +14,30 @@ from safelight.adapters.s3.auth import NOTHING, UNSIGNED, SigV4
 from safelight.adapters.s3.credentials import S3Credentials
 from safelight.domain.errors import StorageFailed
 
-TRIES = 3
+TRIES = 5
 FIRST_WAIT_S = 0.2
-"""Doubled for each further try."""
+"""Doubled for each further try: three seconds in all, in which a gateway is started anew."""
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses of what may be well in a moment."""
+
+_ELSEWHERE = (
+    "bucket {address.bucket} is not in region {address.region}, or not at {address.endpoint}: write its own, region=..."
+)
+_FULL = "bucket {address.bucket} is full: make room, or raise its quota"
+_ADVICE = {
+    "NoSuchBucket": "there is no bucket {address.bucket} at {address.endpoint}: make it, or name another one",
+    "RequestTimeTooSkewed": "this machine's clock and that of {address.endpoint} differ: set them",
+    "PermanentRedirect": _ELSEWHERE,
+    "AuthorizationHeaderMalformed": _ELSEWHERE,
+    "IllegalLocationConstraintException": _ELSEWHERE,
+    "QuotaExceeded": _FULL,
+    "XMinioStorageFull": _FULL,
+}
+"""What to do about some codes of S3 servers: the API Reference's "Error responses", and those of Ceph and MinIO."""
+
+_REDIRECTED = "incorrectly configured region"
+"""What obstore says of a redirect that leads nowhere."""
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -110,10 +128,8 @@ def no_answer(address: S3Address, error: Exception) -> StorageFailed:
 def refusal(address: S3Address, status: int, text: str) -> StorageFailed:
     """Return what it means that the server refused; `text` is what it said."""
     code = code_of(text) or f"status {status}"
-    if code == "NoSuchBucket":
-        return StorageFailed(f"there is no bucket {address.bucket} at {address.endpoint}: make it, or name another one")
-    if code == "RequestTimeTooSkewed":
-        return StorageFailed(f"this machine's clock and that of {address.endpoint} differ: set them ({code})")
+    if code in _ADVICE:
+        return StorageFailed(f"{_ADVICE[code].format(address=address)} ({code})")
     if status in {401, 403}:
         return StorageFailed(
             f"bucket {address.bucket} refuses our credentials ({code}): "
@@ -124,7 +140,9 @@ def refusal(address: S3Address, status: int, text: str) -> StorageFailed:
 
 def failure(address: S3Address, text: str) -> StorageFailed:
     """Return what it means that obstore gave up, by what it says."""
-    found = _CODE.search(text) or _STATUS.search(text)
-    if found is None:
-        return StorageFailed(f"{address.endpoint} gives no answer: see that it runs and can be reached")
-    return StorageFailed(f"{address.endpoint} answers {found[1]}")
+    status = _STATUS.search(text)
+    if status or code_of(text):
+        return refusal(address, int(status[1]) if status else 0, text)
+    if _REDIRECTED in text:
+        return refusal(address, 301, "<Code>PermanentRedirect</Code>")
+    return StorageFailed(f"{address.endpoint} gives no answer: see that it runs and can be reached")

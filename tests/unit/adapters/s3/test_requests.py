@@ -12,7 +12,7 @@ from safelight.adapters.s3 import requests as s3_requests
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.credentials import AccessKey, S3Credentials
 from safelight.adapters.s3.object_store import S3ObjectStore
-from safelight.adapters.s3.requests import S3Requests
+from safelight.adapters.s3.requests import S3Requests, failure
 from safelight.domain.errors import ObjectChanged, ObjectMissing, SafelightError, StorageFailed
 from safelight.domain.keys import Key
 
@@ -104,6 +104,10 @@ async def test_a_bad_moment_is_waited_for(moment: Any):
         (httpx.ReadTimeout("late"), "gives no answer (ReadTimeout)"),
         (error(403, "RequestTimeTooSkewed"), "clock"),
         (error(403, "ExpiredToken"), "refuses our credentials (ExpiredToken)"),
+        (error(403, "QuotaExceeded"), "make room, or raise its quota"),
+        (error(301, "PermanentRedirect"), "write its own, region=..."),
+        (error(400, "AuthorizationHeaderMalformed"), "not in region auto"),
+        (error(404, "NoSuchBucket"), "no bucket bucket at https://account.r2"),
     ],
 )
 async def test_what_does_not_pass_says_what_it_is(moment: Any, says: str):
@@ -139,11 +143,24 @@ async def test_a_list_goes_on_page_by_page_and_passes_over_what_is_not_ours():
     assert second["continuation-token"] == ["next/+="]
 
 
-async def test_a_list_that_breaks_off_is_no_end():
-    server = FakeS3(error(503, "SlowDown"))
-
+@pytest.mark.parametrize("answer", [error(503, "SlowDown"), httpx.Response(200, text="<html>log in<br></html>")])
+async def test_a_list_that_cannot_be_read_is_no_end(answer: httpx.Response):
     with pytest.raises(StorageFailed):
-        await anext(aiter(store_on(server).list("")))
+        await anext(aiter(store_on(FakeS3(answer)).list("")))
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ("Server returned non-2xx status code: 503: <Error><Code>SlowDown</Code></Error>", "answers SlowDown"),
+        ("Server returned non-2xx status code: 502 Bad Gateway: ", "answers status 502"),
+        ("<Error><Code>QuotaExceeded</Code></Error>", "make room"),
+        ("Received redirect without LOCATION, this normally indicates an incorrectly configured region", "region="),
+        ("HTTP error: error sending request", "gives no answer"),
+    ],
+)
+def test_what_obstore_tells_is_said_the_same_way(told: str, says: str):
+    assert says in str(failure(ADDRESS, told))
 
 
 @pytest.mark.parametrize("came", [b"ab", b"abcd"])
