@@ -20,6 +20,8 @@ STORAGE = "https://storage.example"
 KEY = "sl_key"
 AT = "2026-11-22T12:00:00Z"
 FAST = Retry(tries=4, base=0.0)
+MOST_SIGNED = 10
+"""Parts that a server signs for at once, at the least that it can be set to."""
 
 Outcome = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
@@ -46,7 +48,10 @@ class Record:
 
 @dataclass
 class FakeServer:
-    """Plays API and storage. `states` are what an image goes through after CONFIRM, one with each long poll."""
+    """Plays API and storage. `states` are what an image goes through after CONFIRM, one with each long poll.
+
+    With `part_bytes` uploads come in parts of that size.
+    """
 
     api: str = API
     storage: str = STORAGE
@@ -54,6 +59,8 @@ class FakeServer:
     error: dict[str, Any] | None = None
     public: bool = True
     fields: dict[str, str] = field(default_factory=dict)
+    part_bytes: int | None = None
+    parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     objects: dict[str, Stored] = field(default_factory=dict)
     replays: dict[str, httpx.Response] = field(default_factory=dict)
@@ -128,7 +135,26 @@ class FakeServer:
             "ready_at": AT if record.status == "ready" else None,
         }
 
+    def write_part(self, image_id: str, number: int, content: bytes) -> httpx.Response:
+        """Storage: take a part, of the length that was signed; once all have come, they are the object."""
+        if len(content) != self._bytes_of(self.records[image_id], number):
+            return problem(403, "token_invalid")
+        self.parts.setdefault(image_id, {})[number] = content
+        return httpx.Response(200)
+
+    def missing_parts(self, record: Record) -> list[int]:
+        """Return the parts that have not come."""
+        return [number for number in range(1, self._count(record) + 1) if number not in self.parts.get(record.id, {})]
+
+    def _count(self, record: Record) -> int:
+        return -(-record.order["size"] // (self.part_bytes or 1))
+
+    def _bytes_of(self, record: Record, number: int) -> int:
+        return min(self.part_bytes or 0, record.order["size"] - (number - 1) * (self.part_bytes or 0))
+
     def _serve(self, request: httpx.Request) -> httpx.Response:
+        if str(request.url).startswith(f"{self.storage}/parts/"):
+            return self.write_part(request.url.path.split("/")[2], int(request.url.params["number"]), request.read())
         if str(request.url).startswith(f"{self.storage}/incoming/"):
             content = request.read()
             if "form-data" in request.headers["content-type"]:
@@ -169,6 +195,11 @@ class FakeServer:
         )
 
     def _upload(self, record: Record) -> dict[str, Any]:
+        if self.part_bytes:
+            url = f"{self.api}/v1/images/{record.id}/parts"
+            divided = {"part_bytes": self.part_bytes, "parts": self._count(record)}
+            common = {"transport": "multipart", "method": "POST", "url": url, "expires_at": AT}
+            return {**common, "headers": {}, "fields": {}, **divided}
         return {
             "transport": "post" if self.fields else "put",
             "method": "POST" if self.fields else "PUT",
@@ -180,7 +211,7 @@ class FakeServer:
 
     def _one(self, request: httpx.Request, record: Record, rest: list[str]) -> httpx.Response:
         may_write = request.headers.get("authorization") in {f"Bearer write-{record.id}", f"Bearer {KEY}"}
-        if (rest in (["confirm"], ["upload"]) or request.method == "DELETE") and not may_write:
+        if (rest in (["confirm"], ["upload"], ["parts"]) or request.method == "DELETE") and not may_write:
             return problem(403, "not_allowed")
         match request.method, rest:
             case "POST", ["confirm"]:
@@ -193,9 +224,25 @@ class FakeServer:
                 return httpx.Response(204)
             case "GET", ["variants", variant]:
                 return httpx.Response(302, headers={"Location": f"{self.storage}/public/{record.id}/{variant}"})
-        return self._decided(request, record, rest) or self._checked(request, record)
+        by_body = self._in_parts if rest == ["parts"] else self._decided
+        return by_body(request, record, rest) or self._checked(request, record)
+
+    def _in_parts(self, request: httpx.Request, record: Record, _rest: list[str]) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"missing": self.missing_parts(record)})
+        numbers = json.loads(request.content)["numbers"]
+        if len(numbers) > MOST_SIGNED:
+            return problem(422, "request_invalid")
+        url = f"{self.storage}/parts/{record.id}"
+        signed = [{"number": n, "bytes": self._bytes_of(record, n), "url": f"{url}?number={n}"} for n in numbers]
+        return httpx.Response(200, json={"parts": signed, "expires_at": AT})
 
     def _confirmed(self, record: Record) -> httpx.Response:
+        if self.part_bytes and not self.missing_parts(record):
+            whole = b"".join(content for _, content in sorted(self.parts[record.id].items()))
+            self.objects[f"/incoming/{record.id}.{record.attempt}"] = Stored(
+                len(whole), hashlib.sha256(whole).hexdigest()
+            )
         if f"/incoming/{record.id}.{record.attempt}" not in self.objects:
             return problem(409, "nothing_uploaded", retryable=True)
         if record.status == "requested":
@@ -333,7 +380,7 @@ def loopback() -> Iterator[Loopback]:
                 self.rfile.read(size // 2)
                 self.close_connection = True
                 return
-            if self.command == "PUT":
+            if self.command == "PUT" and "number" not in url.params:
                 digest = hashlib.sha256()
                 for start in range(0, size, 65_536):
                     digest.update(self.rfile.read(min(65_536, size - start)))

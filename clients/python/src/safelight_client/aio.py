@@ -11,7 +11,19 @@ import httpx
 from safelight_client import upload
 from safelight_client.api import Attached, Erased, Removed
 from safelight_client.attach import Attach, attachment, query, record
-from safelight_client.exchange import Body, Command, Conversation, NoAnswer, Pause, Request, Response, Result, Work
+from safelight_client.errors import SafelightError
+from safelight_client.exchange import (
+    Body,
+    Command,
+    Conversation,
+    NoAnswer,
+    Pause,
+    Request,
+    Response,
+    Result,
+    Together,
+    Work,
+)
 from safelight_client.http import LOST, USER_AGENT, answer_of, body_headers, make_api, no_answer, time_limits
 from safelight_client.image import Image, Status, Visibility
 from safelight_client.kind import Kind
@@ -80,8 +92,9 @@ class AsyncClient:
         `file` is a path, bytes, or a file opened in binary mode. `filename` and `content_type` are guessed where they
         are not given. `attach` names the application's record that the image is for; `owner` the user for whom an API
         key acts. `checksum="sha256"` reads the file once more beforehand and lets the server compare; one that is
-        known already can be given. `on_progress` is called with a Progress. Without `wait` the image is returned as
-        soon as the server has it; `timeout` is how many seconds to wait.
+        known already can be given. `on_progress` is called with a Progress, once at a time; while a large file
+        is sent, `Client` calls it from other threads. Without `wait` the image is returned as soon as the server has
+        it; `timeout` is how many seconds to wait.
 
         Raises FileRefused where another file is needed, StillProcessing, and the other SafelightErrors; OSError where
         the file cannot be read.
@@ -211,7 +224,7 @@ class AsyncClient:
                 result: Result = end.value
                 return result
 
-    async def _do(self, command: Command) -> Response | NoAnswer | None:
+    async def _do(self, command: Command) -> Response | NoAnswer | SafelightError | None:
         match command:
             case Request():
                 return await self._send(command)
@@ -219,6 +232,25 @@ class AsyncClient:
                 await asyncio.sleep(seconds)
             case Work(run):
                 await asyncio.to_thread(run)
+            case Together():
+                return await self._carry_on(command)
+        return None
+
+    async def _carry_on(self, several: Together) -> SafelightError | None:
+        waiting = iter(several.conversations)
+
+        async def go() -> None:
+            for one in waiting:
+                await self._run(one)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(several.at_once):
+                    tasks.create_task(go())
+        except ExceptionGroup as errors:
+            if isinstance(errors.exceptions[0], SafelightError):
+                return errors.exceptions[0]
+            raise errors.exceptions[0] from None
         return None
 
     async def _send(self, request: Request) -> Response | NoAnswer:

@@ -5,7 +5,7 @@ carry an `Idempotency-Key`, the same on every try: the server acts once, and giv
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin
@@ -14,9 +14,9 @@ from safelight_client.exchange import Conversation, Request, Response
 from safelight_client.image import Attachment, Image, Visibility
 from safelight_client.kind import Kind
 from safelight_client.problems import error_of
-from safelight_client.reading import documents, optional, required
+from safelight_client.reading import documents, numbers, optional, required
 from safelight_client.retry import Retry, ask
-from safelight_client.ticket import Order, SignedUpload, Ticket
+from safelight_client.ticket import Order, SignedPart, SignedUpload, Ticket
 
 MAX_REDIRECTS = 3
 """A variant's stable URL leads to the file at once; a CDN may add a hop."""
@@ -96,6 +96,19 @@ class Api:
         path = f"/v1/images/{_part(image_id)}/upload"
         response = yield from self._post(path, {}, key=self.new_key(), token=write_token)
         return SignedUpload.parse(required(response.document(), "upload", dict))
+
+    def sign_parts(
+        self, image_id: str, write_token: str | None, wanted: Sequence[int]
+    ) -> Conversation[Sequence[SignedPart]]:
+        """Ask for the URLs of parts."""
+        path = f"/v1/images/{_part(image_id)}/parts"
+        response = yield from self._post(path, {"numbers": list(wanted)}, key=self.new_key(), token=write_token)
+        return [SignedPart.parse(one) for one in documents(response.document(), "parts")]
+
+    def missing_parts(self, image_id: str, write_token: str | None) -> Conversation[Sequence[int]]:
+        """Ask which parts have not come."""
+        response = yield from self._send("GET", f"/v1/images/{_part(image_id)}/parts", token=write_token)
+        return numbers(_good(response).document(), "missing")
 
     def confirm(self, image_id: str, write_token: str | None) -> Conversation[Look]:
         """CONFIRM: say that the bytes are there."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from types import TracebackType
 from typing import Literal, Self
@@ -11,7 +12,19 @@ import httpx
 from safelight_client import upload
 from safelight_client.api import Attached, Erased, Removed
 from safelight_client.attach import Attach, attachment, query, record
-from safelight_client.exchange import Body, Command, Conversation, NoAnswer, Pause, Request, Response, Result, Work
+from safelight_client.errors import SafelightError
+from safelight_client.exchange import (
+    Body,
+    Command,
+    Conversation,
+    NoAnswer,
+    Pause,
+    Request,
+    Response,
+    Result,
+    Together,
+    Work,
+)
 from safelight_client.http import LOST, USER_AGENT, answer_of, body_headers, make_api, no_answer, time_limits
 from safelight_client.image import Image, Status, Visibility
 from safelight_client.kind import Kind
@@ -80,8 +93,9 @@ class Client:
         `file` is a path, bytes, or a file opened in binary mode. `filename` and `content_type` are guessed where they
         are not given. `attach` names the application's record that the image is for; `owner` the user for whom an API
         key acts. `checksum="sha256"` reads the file once more beforehand and lets the server compare; one that is
-        known already can be given. `on_progress` is called with a Progress. Without `wait` the image is returned as
-        soon as the server has it; `timeout` is how many seconds to wait.
+        known already can be given. `on_progress` is called with a Progress, once at a time; while a large file
+        is sent, `Client` calls it from other threads. Without `wait` the image is returned as soon as the server has
+        it; `timeout` is how many seconds to wait.
 
         Raises FileRefused where another file is needed, StillProcessing, and the other SafelightErrors; OSError where
         the file cannot be read.
@@ -204,7 +218,7 @@ class Client:
                 result: Result = end.value
                 return result
 
-    def _do(self, command: Command) -> Response | NoAnswer | None:
+    def _do(self, command: Command) -> Response | NoAnswer | SafelightError | None:
         match command:
             case Request():
                 return self._send(command)
@@ -212,6 +226,20 @@ class Client:
                 time.sleep(seconds)
             case Work(run):
                 run()
+            case Together():
+                return self._carry_on(command)
+        return None
+
+    def _carry_on(self, several: Together) -> SafelightError | None:
+        with ThreadPoolExecutor(several.at_once) as threads:
+            running = [threads.submit(self._run, one) for one in several.conversations]
+            try:
+                for ended in as_completed(running):
+                    ended.result()
+            except SafelightError as error:
+                return error
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
         return None
 
     def _send(self, request: Request) -> Response | NoAnswer:

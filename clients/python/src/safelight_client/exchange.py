@@ -5,7 +5,7 @@ outcome back. The two clients carry that out, one waiting, one awaiting; all tha
 """
 
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -91,7 +91,18 @@ class NoAnswer:
     useless: bool = False
 
 
-Command = Request | Pause | Work
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Carry on several conversations, so many at once. Where one raises a SafelightError, no other begins.
+
+    That error is the outcome, or None.
+    """
+
+    conversations: Sequence["Conversation[None]"]
+    at_once: int
+
+
+Command = Request | Pause | Work | Together
 Result = TypeVar("Result")
 Conversation = Generator[Command, Any, Result]
-"""What comes back depends on the command: Response or NoAnswer for a Request, None for the others."""
+"""What comes back depends on the command: Response or NoAnswer for a Request, None for what ended well otherwise."""

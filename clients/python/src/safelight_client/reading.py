@@ -49,6 +49,14 @@ def documents(document: Document, name: str) -> list[Document]:
     return values
 
 
+def numbers(document: Document, name: str) -> list[int]:
+    """Return a field that is a list of whole numbers. Raises InvalidAnswer."""
+    values = required(document, name, list)
+    if not all(type(value) is int for value in values):
+        raise InvalidAnswer(f"Field {name!r} of the answer is no list of whole numbers.")
+    return values
+
+
 def words(document: Document, name: str) -> dict[str, str]:
     """Return a field that is an object of strings; empty where it is missing. Raises InvalidAnswer."""
     values = optional(document, name, dict) or {}

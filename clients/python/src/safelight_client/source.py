@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from io import SEEK_END, BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, cast
 
 from safelight_client.errors import UploadFailed
@@ -39,6 +40,7 @@ class Source:
         self._stack = ExitStack()
         self._file: BinaryIO = BytesIO()
         self._start = 0
+        self._reading = Lock()
         self.size = 0
         self.filename = _name_of(what)
 
@@ -52,15 +54,19 @@ class Source:
         """Let go of what `open` made; a file that was given stays open."""
         self._stack.close()
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield all bytes from the start. Raises UploadFailed where the file has become shorter."""
-        self._file.seek(self._start)
-        left = self.size
-        while left:
-            chunk = self._file.read(min(CHUNK_BYTES, left))
+    def chunks(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """Yield all bytes from the start, or so many from there; several threads may do so at once.
+
+        Raises UploadFailed where the file has become shorter.
+        """
+        end = self.size if count is None else start + count
+        while start < end:
+            with self._reading:
+                self._file.seek(self._start + start)
+                chunk = self._file.read(min(CHUNK_BYTES, end - start))
             if not chunk:
                 raise UploadFailed("The file became shorter while it was sent. Upload it again.", code="file_changed")
-            left -= len(chunk)
+            start += len(chunk)
             yield chunk
 
     def sha256(self) -> Checksum:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from safelight_client.image import Attachment, Status, status_of
-from safelight_client.reading import Document, moment, required, words
+from safelight_client.reading import Document, moment, optional, required, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class SignedUpload:
-    """One permission to write one object: what to call, and until when. With `fields` it takes a form, file last."""
+    """One permission to write one object: what to call, and until when. With `fields` it takes a form, file last.
+
+    With the transport `multipart` it gives the URLs of parts: so many `parts`, each of `part_bytes` but for the last.
+    """
 
     transport: str
     method: str
@@ -56,6 +59,8 @@ class SignedUpload:
     headers: Mapping[str, str]
     fields: Mapping[str, str] = field(repr=False)
     expires_at: datetime | None
+    part_bytes: int | None = None
+    parts: int | None = None
 
     @classmethod
     def parse(cls, document: Document) -> Self:
@@ -67,7 +72,23 @@ class SignedUpload:
             headers=words(document, "headers"),
             fields=words(document, "fields"),
             expires_at=moment(document, "expires_at"),
+            part_bytes=optional(document, "part_bytes", int),
+            parts=optional(document, "parts", int),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPart:
+    """One permission to send one part, of exactly so many bytes."""
+
+    number: int
+    bytes: int
+    url: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, document: Document) -> Self:
+        """Return what the JSON says. Raises InvalidAnswer."""
+        return cls(required(document, "number", int), required(document, "bytes", int), required(document, "url", str))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from safelight_client.attach import Attach, attachment
 from safelight_client.errors import ImageFailed, ImageGone, ImageRejected, StillProcessing
 from safelight_client.exchange import Conversation, Pause, Request, Response, Work
 from safelight_client.image import Image, Status
+from safelight_client.parts import MULTIPART, send_parts
 from safelight_client.problems import upload_error_of
 from safelight_client.progress import Listener, Meter
 from safelight_client.retry import retry_after_s
@@ -121,6 +122,9 @@ def _checksum(source: Source, wanted: Literal["sha256"] | Checksum | None) -> Co
 
 def _send(api: Api, ticket: Ticket, source: Source, meter: Meter) -> Conversation[None]:
     """UPLOAD. A repeated try that finds the file written is as good as the one whose answer was lost."""
+    if ticket.upload.transport == MULTIPART:
+        yield from send_parts(api, ticket, source, meter)
+        return
     response = yield from _put(api, ticket.upload, source, meter)
     if response.status == FORBIDDEN and response.tries > 1:
         # The permission can run out while a slow line is tried again.
