@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from safelight.adapters.queue.bell import RUNG
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import LANES
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS
@@ -64,7 +65,7 @@ RETRY = f"""
     ), logged AS (
         INSERT INTO {LOG} (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM retried
     )
-    SELECT id, pg_notify('{SETTINGS.channel}', '{{"operation": "update"}}') FROM retried ORDER BY id
+    SELECT id, pg_notify('{SETTINGS.channel}', '{RUNG}') FROM retried ORDER BY id
 """  # noqa: S608 - our own names
 
 

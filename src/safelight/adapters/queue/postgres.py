@@ -1,15 +1,13 @@
 """The queue of jobs on Postgres: PgQueuer beside the records, for as many workers as wanted.
 
-Jobs come with the transaction that asks for them, and are started by NOTIFY. A worker shows that it lives by a
-heartbeat on each job that it has; a job whose heartbeat stops is given to another.
+Jobs come with the transaction that asks for them, and are started by a NOTIFY after it. A worker shows that it lives by
+a heartbeat on each job that it has; a job whose heartbeat stops is given to another.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import asyncpg
 import structlog
@@ -17,6 +15,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.types import QueueEntrypoint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.queue.bell import Bell, Channel
 from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import COUNTED, LANES
@@ -57,36 +56,37 @@ FORGET = f"""
 """  # noqa: S608 - our own names
 
 
-class Listens(Protocol):
-    """The connection of this process that listens for NOTIFY."""
-
-    async def listen(self, channel: str, heard: Callable[[str], None], *, again: Callable[[], None]) -> None:
-        """Let `heard` have each payload, and `again` know when some may have been missed."""
-        ...
-
-
 class PostgresQueue:
     """ports.jobs.Jobs on Postgres. Made by `open_postgres_queue`; at most one `run` at a time."""
 
     def __init__(
-        self, pool: asyncpg.Pool, clock: Clock, *, heartbeat_timeout: timedelta, poll_every: timedelta, max_tries: int
+        self,
+        pool: asyncpg.Pool,
+        clock: Clock,
+        bell: Bell,
+        *,
+        heartbeat_timeout: timedelta,
+        poll_every: timedelta,
+        max_tries: int,
     ) -> None:
         self._pool = pool
         self._clock = clock
+        self._bell = bell
         self._heartbeat_timeout = heartbeat_timeout
         self._poll_every = poll_every
         self._max_tries = max_tries
         self._wakes = Wakes()
-        self._direct = PostgresOutbox(queries_on(PoolDriver(pool, Wakes())), clock)
+        self._direct = PostgresOutbox(queries_on(PoolDriver(pool, Wakes())), clock, bell)
 
     def outbox(self, connection: AsyncConnection) -> PostgresOutbox:
         """Return what queues the jobs of the transaction on that connection."""
-        return PostgresOutbox(queries_on(TransactionDriver(connection)), self._clock)
+        return PostgresOutbox(queries_on(TransactionDriver(connection)), self._clock, self._bell)
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
         with storage_failures():
             await self._direct.enqueue(job, run_at=run_at, behind=behind)
+        self._bell.ring()
 
     async def run(
         self, handler: Handler, *, recover: Handler | None = None, concurrency: int, grace: timedelta = AT_ONCE
@@ -118,14 +118,14 @@ class PostgresQueue:
         finally:
             queries.stop()
 
-    def wake(self) -> None:
-        """Look at the queue, in case that something was missed."""
+    def again(self) -> None:
+        """Look at the queue, and let others do so: something may have been missed, or not been told."""
         self._wakes.wake()
+        self._bell.ring()
 
-    def hear(self, payload: str) -> None:
-        """Hear that something changed: the end of a job means nothing to others."""
-        if json.loads(payload).get("operation") in {"insert", "update"}:
-            self._wakes.wake()
+    def hear(self, _payload: str) -> None:
+        """Look at the queue: somebody says that jobs came."""
+        self._wakes.wake()
 
     async def depth(self) -> int:
         """Return how many jobs wait, those for later included."""
@@ -156,7 +156,7 @@ async def open_postgres_queue(
     url: str,
     clock: Clock,
     *,
-    listener: Listens,
+    listener: Channel,
     heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT,
     poll_every: timedelta = POLL_EVERY,
     max_tries: int = MAX_TRIES,
@@ -175,12 +175,19 @@ async def open_postgres_queue(
         command_timeout=ANSWER_WITHIN_S,
         reset=_nothing,
     )
+    bell = Bell(listener)
     async with pool:
         queue = PostgresQueue(
-            pool, clock, heartbeat_timeout=heartbeat_timeout, poll_every=poll_every, max_tries=max_tries
+            pool, clock, bell, heartbeat_timeout=heartbeat_timeout, poll_every=poll_every, max_tries=max_tries
         )
-        await listener.listen(SETTINGS.channel, queue.hear, again=queue.wake)
-        yield queue
+        await listener.listen(SETTINGS.channel, queue.hear, again=queue.again)
+        ringing = asyncio.create_task(bell.keep())
+        try:
+            yield queue
+        finally:
+            ringing.cancel()
+            await asyncio.wait([ringing])
+            await bell.flush()
 
 
 async def _nothing(_connection: asyncpg.Connection) -> None:

@@ -11,6 +11,7 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.models import JOB_STATUS, HealthCheckId, Job, JobId, QueueEntrypoint, QueueManagerId, TracebackRecord
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
+from safelight.adapters.queue.bell import RUNG
 from safelight.adapters.queue.driver import PoolDriver, Wakes
 from safelight.adapters.queue.errors import LOST
 from safelight.adapters.queue.schema import QUEUE, SETTINGS, builders
@@ -33,9 +34,9 @@ HAND_BACK = f"""
         WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
         RETURNING id
     )
-    SELECT pg_notify('{SETTINGS.channel}', '{{"operation": "update"}}') FROM returned
+    SELECT pg_notify('{SETTINGS.channel}', '{RUNG}') FROM returned
 """  # noqa: S608 - our own names
-"""Queues a job again that this worker still has, as if it had not been taken. PgQueuer's trigger tells of no update."""
+"""Queues a job again that this worker still has, as if it had not been taken, and tells the others."""
 
 SOONEST = f"""
     SELECT min(first.execute_after) - now() AS due
