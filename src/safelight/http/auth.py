@@ -123,7 +123,7 @@ async def _application(credential: str, parts: Parts) -> Who:
     named = api_keys.parse(credential)
     if named is None:
         raise NotAuthenticated
-    async with parts.records.reading() as snapshot:
+    async with parts.records.glance() as snapshot:
         key = await snapshot.api_key(named[0])
     if key is None or not api_keys.opens(key, named[1], now=parts.clock.now()):
         raise NotAuthenticated
@@ -195,7 +195,7 @@ async def rule_shows(who: Who, image: Image, parts: Parts) -> bool:
 
 async def find_image(image_id: ImageId, parts: Parts) -> Image:
     """Return the record. Raises ImageNotFound."""
-    async with parts.records.reading() as snapshot:
+    async with parts.records.glance() as snapshot:
         return await snapshot.image(image_id)
 
 

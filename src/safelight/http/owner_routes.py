@@ -104,6 +104,6 @@ async def _manager(request: ApiRequest, parts: Parts, action: str) -> Caller:
 
 
 async def _owner(owner_id: str, parts: Parts) -> OwnerOut:
-    async with parts.records.reading() as snapshot:
+    async with parts.records.glance() as snapshot:
         owner = await snapshot.owner(owner_id)
     return OwnerOut.of(owner, parts.rules.owner_limits)

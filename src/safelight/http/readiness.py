@@ -61,7 +61,7 @@ def database_answers(records: Records) -> Check:
     """Return the check that the database answers. It raises StorageFailed."""
 
     async def check() -> None:
-        async with records.reading() as snapshot:
+        async with records.glance() as snapshot:
             await snapshot.oldest_waiting()
 
     return check

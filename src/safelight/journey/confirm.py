@@ -51,7 +51,7 @@ async def confirm_upload(
             await tx.enqueue(ProcessImage(image.id))
             await tx.audit(origin.event(Action.CONFIRMED, at=now, image=image))
     except WrongState:
-        async with records.reading() as snapshot:
+        async with records.glance() as snapshot:
             return _still_there(await snapshot.image(image.id))
     await signals.changed(image.id)
     return confirmed
@@ -60,7 +60,7 @@ async def confirm_upload(
 async def _see_unblocked(image: Image, records: Records) -> None:
     """Raise OwnerBlocked before anything is said of the bytes; the transaction sees it once more, to be exact."""
     if image.owner is not None:
-        async with records.reading() as snapshot:
+        async with records.glance() as snapshot:
             if (await snapshot.owner(image.owner)).blocked_at is not None:
                 raise OwnerBlocked
 

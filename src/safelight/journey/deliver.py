@@ -65,7 +65,7 @@ class _Reader:
 
     async def best(self) -> Rendition | None:
         """Return the best of what is stored by now."""
-        async with self.records.reading() as snapshot:
+        async with self.records.glance() as snapshot:
             stored = await snapshot.renditions(self.image.id)
         return choose([one for one in stored if one.variant == self.wish.variant], self.wish)
 

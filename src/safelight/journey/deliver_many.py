@@ -61,7 +61,7 @@ async def show_many(
     `url` of a variant is that of the rendition that suits best. A lazy variant that nobody asked for yet has a link
     instead that renders it: of a protected image with one signature over image, variant and end.
     """
-    async with records.reading() as snapshot:
+    async with records.glance() as snapshot:
         found = await snapshot.shown(wanted.image_ids, wanted.variants)
     urls = _Urls(wanted, sources, clock.now())
     shown = [one for one in found.values() if one[0].is_shown]

@@ -42,7 +42,7 @@ async def resign_upload(  # noqa: PLR0913 - a step is told its whole world by na
                 await tx.owners.see_unblocked(image.owner)
                 await tx.audit(origin.event(Action.RESIGNED, at=now, image=image))
         except WrongState:  # signed, confirmed or deleted by another call at this very moment
-            async with records.reading() as snapshot:
+            async with records.glance() as snapshot:
                 image = await snapshot.image(image.id)
         else:
             await give_up_parts(image, objects)

@@ -35,7 +35,7 @@ async def delete_image(
                 await remove_image(image, Occasion(origin, clock.now(), ids, told), tx)
                 await see_unblocked_for(origin.who, image, tx)
         except WrongState:  # a worker moved it meanwhile
-            async with records.reading() as snapshot:
+            async with records.glance() as snapshot:
                 image = await snapshot.image(image.id)
         else:
             await signals.changed(image.id)

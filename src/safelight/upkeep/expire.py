@@ -55,7 +55,7 @@ async def expire_image(
     except OwnerBlocked:  # at this very moment
         return State.REQUESTED
     except WrongState:  # confirmed or deleted at this very moment
-        async with records.reading() as snapshot:
+        async with records.glance() as snapshot:
             return (await snapshot.image(image.id)).state
     await signals.changed(image.id)
     return State.EXPIRED

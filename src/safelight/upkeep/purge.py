@@ -20,7 +20,7 @@ async def purge_image(
     An upload URL can write until it ends, and an upload that has begun may last for `grace` after that.
     Purging may be repeated, and does nothing to an image whose bytes are needed.
     """
-    async with records.reading() as snapshot:
+    async with records.glance() as snapshot:
         image = await snapshot.image(image_id)
     if image.state not in BYTES_OWED:
         return False

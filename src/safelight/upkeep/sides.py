@@ -157,7 +157,7 @@ async def _take(image: Image, records: Records, clock: Clock) -> Image:
 
 
 async def _known(image_id: ImageId, records: Records) -> Image:
-    async with records.reading() as snapshot:
+    async with records.glance() as snapshot:
         return await snapshot.image(image_id)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, select, tuple_, update
+from sqlalchemy import Select, bindparam, delete, exists, select, update
 
 from safelight.adapters.records.rows import image_from
 from safelight.adapters.records.statements import Statements
@@ -50,9 +50,9 @@ class SqlPlaces:
 
     async def hold(self, targets: Collection[Attachment]) -> None:
         """Let nobody else change what is at any place of these records until the transaction ends."""
-        names = [(target.type, target.id) for target in targets]
-        rows = select(place.c.kind).where(tuple_(place.c.type, place.c.id).in_(names))
-        await self._run.execute(rows.order_by(*place.primary_key).with_for_update())
+        for target in sorted(targets, key=lambda one: (one.type, one.id)):
+            rows = select(place.c.kind).where(place.c.type == target.type, place.c.id == target.id)
+            await self._run.execute(rows.order_by(place.c.kind).with_for_update())
 
     async def forget(self, target: Attachment) -> None:
         """Forget the places of a record at which nothing is attached any more, and that nobody else holds."""
