@@ -4,20 +4,16 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from chromium import pages_of, seen_by_chromium
 from safelight.http.wire import UploadRequestIn
-from safelight.testing.debian import installed
 from safelight.testing.server import Server
 
 JWT_SECRET = "a secret of the page, which is long enough"
@@ -37,7 +33,7 @@ def test_the_four_calls_by_curl_end_with_an_image_that_can_be_seen(
     start_server: Callable[..., Server], photo: Path
 ) -> None:
     server = start_server(min_free_bytes="0")
-    [commands] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    commands, _ = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     environment = {**os.environ, "SAFELIGHT_URL": server.url, "SAFELIGHT_API_KEY": server.key, "FILE": photo.name}
 
     ran = subprocess.run(  # noqa: S603 - our own documentation
@@ -53,23 +49,6 @@ def test_the_four_calls_by_curl_end_with_an_image_that_can_be_seen(
 
 def test_the_table_has_every_field_of_a_request() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(UploadRequestIn.__struct_fields__)
-
-
-@contextmanager
-def pages_of(folder: Path) -> Iterator[str]:
-    """Serve a folder on loopback, and return its origin."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as pages:
-        threading.Thread(target=pages.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{pages.server_port}"
-        pages.shutdown()
-
-
-def seen_by_chromium(address: str, profile: Path) -> str:
-    """Return the page as Chromium has it when nothing moves any more."""
-    flags = ("--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking")
-    more = ("--disable-component-update", "--virtual-time-budget=30000", f"--user-data-dir={profile}", "--dump-dom")
-    command = [installed("chromium", "chromium"), *flags, *more, address]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout  # noqa: S603 - our own page
 
 
 def to_call(server: Server) -> str:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from safelight.domain import keys
 from safelight.domain.events import Action
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import ProcessImage, PurgeImage
-from safelight.testing.samples import UPLOAD_TTL
+from safelight.domain.multipart import LEAST_PART_BYTES
+from safelight.testing.samples import UPLOAD_TTL, new_image
 from safelight.upkeep.expire import LOOK_AGAIN_AFTER, expire_image
 
 GRACE = timedelta(hours=1)
@@ -151,3 +153,33 @@ async def test_a_block_that_comes_while_the_bytes_are_looked_for_counts(stage: A
     assert await expire(stage, image) is State.REQUESTED
     assert await stage.stored(image.id) == image
     assert stage.queued() == []
+
+
+async def in_parts(stage: Any, *sizes: int) -> Image:
+    """Return an image whose upload in parts is open, with parts of these sizes."""
+    key = keys.incoming_of(new_image(1))
+    multipart_id = await stage.objects.multipart.begin(key, content_type="")
+    for number, size in enumerate(sizes, start=1):
+        stage.objects.multipart.send(multipart_id, number, bytes(size))
+    size = LEAST_PART_BYTES + 1
+    return await stage.image_in(State.REQUESTED, multipart_id=multipart_id, declared_bytes=size)
+
+
+async def test_parts_that_have_all_come_are_confirmed_on_the_clients_behalf(stage: Any):
+    image = await in_parts(stage, LEAST_PART_BYTES, 1)
+    stage.clock.advance(UPLOAD_TTL)
+
+    assert await expire(stage, image) is State.UPLOADED
+    assert (await stage.objects.head(keys.incoming_of(image))).bytes == LEAST_PART_BYTES + 1
+
+
+async def test_an_upload_whose_parts_do_not_suffice_expires_in_the_end(stage: Any):
+    image = await in_parts(stage, LEAST_PART_BYTES)
+    stage.clock.advance(UPLOAD_TTL)
+
+    in_time = await expire(stage, image)
+    stage.clock.advance(GRACE)
+    too_late = await expire(stage, image)
+
+    assert (in_time, too_late) == (State.REQUESTED, State.EXPIRED)
+    assert stage.queued() == [PurgeImage(image.id)]
