@@ -6,6 +6,8 @@ of the command. Look up your own before you believe a sum of money.
 
 from dataclasses import dataclass
 
+from safelight.upkeep.sweep import REMOVED_AT_ONCE
+
 SECONDS_A_MONTH = 730 * 3600
 """730 hours: what clouds bill as a month."""
 
@@ -74,6 +76,9 @@ class Upkeep:
     """How upkeep goes round, in seconds."""
 
     sweep_every: float = 900.0
-    """SAFELIGHT_SWEEP_EVERY: in each round all objects are looked at."""
-    removals_at_once: int = 1
-    """What a sweep removes, it removes one after the other."""
+    """SAFELIGHT_SWEEP_EVERY. In each sweep what is new is looked at, and a part of the rest."""
+    sweep_whole_every: float = 86_400.0
+    """SAFELIGHT_SWEEP_WHOLE_EVERY: time in which everything is."""
+    young_hours: float = 7.0
+    """Images of so many hours are new, on average over the day."""
+    removals_at_once: int = REMOVED_AT_ONCE

@@ -113,7 +113,7 @@ def project(costs: Costs, images: float, assumed: Assumed) -> Projection:
     stock = images * load.months
     stored_gb, objects = stock * costs.stored.bytes / GB, stock * costs.stored.objects
     rows_gb = stock * sum(table.bytes for table in costs.with_shows(load.shows)) / GB
-    lists = lists_a_month(objects, assumed.upkeep)
+    lists = lists_a_sweep(costs, images, assumed) * SECONDS_A_MONTH / assumed.upkeep.sweep_every
     writes, reads = images * costs.requests(*WRITES), images * costs.requests(*READS)
     api_cores, worker_cores, database_cores = cores("api_ms"), cores("worker_ms", "sandbox_ms"), cores("postgres_ms")
     api_hosts, worker_hosts = hosts(api_cores, load.host_vcpus), hosts(worker_cores, load.host_vcpus)
@@ -153,9 +153,12 @@ def hosts(cores: float, host_vcpus: int) -> int:
     return max(2, math.ceil(cores / host_vcpus))
 
 
-def lists_a_month(objects: float, upkeep: Upkeep) -> float:
-    """Return how many LIST requests the sweeps send, each of which looks at every object."""
-    return objects / LISTED_AT_ONCE * SECONDS_A_MONTH / upkeep.sweep_every
+def lists_a_sweep(costs: Costs, images: float, assumed: Assumed) -> float:
+    """Return how many LIST requests one sweep sends: for what is new, and for its part of the rest."""
+    upkeep = assumed.upkeep
+    part = min(1.0, upkeep.sweep_every / upkeep.sweep_whole_every)
+    new = images / HOURS_A_MONTH * upkeep.young_hours
+    return (new + part * images * assumed.load.months) * costs.stored.objects / LISTED_AT_ONCE
 
 
 def storage_price(gigabytes: float, prices: Prices) -> float:
@@ -175,9 +178,9 @@ def ends(costs: Costs, images: float, assumed: Assumed) -> list[End]:
         return peak * sum(costs.total(one, shows) for one in what) * MS / load.busy
 
     processes = cores("api_ms") + cores("worker_ms", "sandbox_ms") / load.host_vcpus  # one for each event loop
-    listing_s = stock * costs.stored.objects / LISTED_AT_ONCE * limits.list_ms * MS
+    listing_s = lists_a_sweep(costs, images, assumed) * limits.list_ms * MS
     found = [
-        End("time for one look at every object", listing_s, upkeep.sweep_every, "s"),
+        End("time for one sweep of the bucket", listing_s, upkeep.sweep_every, "s"),
         End("removing uploads after their time", average * limits.remove_ms * MS, upkeep.removals_at_once, "at once"),
         End(f"table `{largest.name}` in one piece", stock * largest.bytes / GB, limits.table_gb, "GB"),
         End("commits that NOTIFY", peak * costs.total("notices", shows), MS_A_SECOND / limits.flush_ms, "a second"),

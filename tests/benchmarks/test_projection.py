@@ -80,9 +80,18 @@ def test_money_is_counted_by_what_it_is_paid_for() -> None:
 
     assert money.requests == pytest.approx(4e6 * 0.005 / 1000 + 2e6 * 0.0004 / 1000)
     assert money.storage == pytest.approx(18_000 * 0.023)
-    assert money.sweeps == pytest.approx(48e6 / 1000 * (SECONDS_A_MONTH / 900) * 0.005 / 1000)
     assert money.hosts == pytest.approx(4 * 4 * 0.0425 * 730)
     assert money.total == pytest.approx(money.hosts + money.database + money.requests + money.sweeps + money.storage)
+
+
+def test_sweeps_list_what_is_new_and_a_part_of_the_rest() -> None:
+    upkeep = Upkeep(sweep_every=3600, sweep_whole_every=36_000, young_hours=5)
+
+    projected = project(COSTS, 730_000, replace(ASSUMED, upkeep=upkeep))
+
+    a_sweep = (5 * 4000 + 12 * 730_000 * 4 / 10) / 1000
+    assert projected.sweep_lists == pytest.approx(730 * a_sweep)
+    assert projected.money.sweeps == pytest.approx(730 * a_sweep * 0.005 / 1000)
 
 
 def test_much_storage_is_cheaper() -> None:

@@ -23,6 +23,7 @@ from safelight.upkeep.recover import recover_images
 from safelight.upkeep.sides import recover_sides
 from safelight.upkeep.sweep import sweep_orphans
 from safelight.upkeep.sweep_uploads import sweep_uploads
+from safelight.upkeep.turns import EVERYTHING, prefixes_of_turn
 from safelight.worker.child import Ending
 from safelight.worker.handlers import Handlers, WorkerParts
 from safelight.worker.periodic import every, rounds
@@ -156,6 +157,7 @@ async def _sweep(world: World) -> None:
             grace=grace,
             batch=settings.upkeep_batch,
             retired_for=max(grace, signed),
+            prefixes=EVERYTHING if world.disk is not None else _turn(world),
         )
         await sweep_uploads(
             records=world.records,
@@ -164,6 +166,12 @@ async def _sweep(world: World) -> None:
             grace=grace,
             batch=settings.upkeep_batch,
         )
+
+
+def _turn(world: World) -> Sequence[str]:
+    """Return what to list of a bucket this time. A folder is listed whole: that costs nothing."""
+    settings = world.settings
+    return prefixes_of_turn(world.clock.now(), every=settings.sweep_every, whole=settings.sweep_whole_every)
 
 
 async def _levels(world: World, renderer: SandboxRenderer) -> None:

@@ -234,6 +234,10 @@ class Settings(BaseSettings):
     # Upkeep
     reconcile_every: Seconds = Field(timedelta(seconds=30), description="Time between two looks for what was lost")
     sweep_every: Seconds = Field(timedelta(minutes=15), description="Time between two sweeps for orphaned objects")
+    sweep_whole_every: Seconds = Field(
+        timedelta(days=1),
+        description="In a bucket each sweep lists what is new and a part of the rest: time in which all is listed",
+    )
     orphan_grace: Seconds = Field(timedelta(hours=1), description="Age before an object without a record is an orphan")
     upkeep_batch: int = Field(500, ge=1, le=10_000, description="Records looked at in one go")
     record_retention: Seconds = Field(

@@ -1,6 +1,6 @@
 """Sweep: remove objects that no record asks for, and what was retired long enough ago."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 
 from safelight.domain import keys
@@ -9,8 +9,12 @@ from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
-from safelight.upkeep.batches import batches
+from safelight.upkeep.batches import all_of, batches
 from safelight.upkeep.sides import EVER
+from safelight.upkeep.turns import EVERYTHING
+
+REMOVED_AT_ONCE = 16
+"""Each takes two round trips to the store, and every upload ends so."""
 
 
 async def sweep_orphans(
@@ -21,26 +25,26 @@ async def sweep_orphans(
     grace: timedelta,
     batch: int,
     retired_for: timedelta | None = None,
+    prefixes: Sequence[str] = EVERYTHING,
 ) -> int:
     """Remove orphans and return how many there were. Objects younger than `grace` are left: their record may come.
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
     is not named as we name objects is not ours, and stays. A rendition that was retired stays for `retired_for` (by
-    default as long as `grace`), because pages, caches and signed URLs may lead to it.
+    default as long as `grace`), because pages, caches and signed URLs may lead to it. Only keys that begin with one of
+    the `prefixes` are looked at.
 
     Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
     """
-    removed, failures = 0, list[StorageFailed]()
     now = clock.now()
     await _forget_retired(records, now - (grace if retired_for is None else retired_for), batch)
-    async for orphan in find_orphans(records=records, objects=objects, before=now - grace, batch=batch):
-        try:
-            removed += await _remove(orphan, objects)
-        except StorageFailed as error:
-            failures.append(error)
-    if failures:
-        raise failures[0]
-    return removed
+    removal = _Removal(objects)
+    orphans = find_orphans(records=records, objects=objects, before=now - grace, batch=batch, prefixes=prefixes)
+    async for some in batches(orphans, batch):
+        await all_of(map(removal.remove, some), REMOVED_AT_ONCE)
+    if removal.failures:
+        raise removal.failures[0]
+    return removal.removed
 
 
 async def _forget_retired(records: Records, before: datetime, batch: int) -> None:
@@ -50,22 +54,31 @@ async def _forget_retired(records: Records, before: datetime, batch: int) -> Non
             forgotten = await tx.forget_retired(before, limit=batch)
 
 
-async def _remove(orphan: StoredObject, objects: ObjectStore) -> bool:
-    """Remove the object, unless it was written anew since it was listed: then somebody wants it."""
-    try:
-        unchanged = (await objects.head(orphan.key)).etag == orphan.etag
-    except ObjectMissing:
-        return False
-    if unchanged:
-        await objects.delete(orphan.key)
-    return unchanged
+class _Removal:
+    """Removes orphans, and knows how many, and what went wrong."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self.removed = 0
+        self.failures: list[StorageFailed] = []
+
+    async def remove(self, orphan: StoredObject) -> None:
+        """Remove the object, unless it was written anew since it was listed: then somebody wants it."""
+        try:
+            if (await self._objects.head(orphan.key)).etag == orphan.etag:
+                await self._objects.delete(orphan.key)
+                self.removed += 1
+        except ObjectMissing:
+            pass
+        except StorageFailed as error:
+            self.failures.append(error)
 
 
 async def find_orphans(
-    *, records: Records, objects: ObjectStore, before: datetime, batch: int
+    *, records: Records, objects: ObjectStore, before: datetime, batch: int, prefixes: Sequence[str] = EVERYTHING
 ) -> AsyncIterator[StoredObject]:
     """Yield the objects written before that moment that no record asks for. Changes nothing."""
-    for prefix in (keys.INCOMING, keys.PUBLIC, keys.PRIVATE):
+    for prefix in prefixes:
         async for some in batches(objects.list(prefix), batch):
             for orphan in await _orphans(some, records, before):
                 yield orphan

@@ -189,3 +189,22 @@ async def test_an_orphan_that_cannot_be_removed_keeps_no_other(stage: Any, monke
         await sweep(stage)
 
     assert await stage.keys() == {stuck}
+
+
+async def test_only_what_begins_as_wanted_is_looked_at(stage: Any) -> None:
+    here, there = ImageId("a" * 32), ImageId("b" * 32)
+    for image_id in (here, there):
+        stage.objects.keep(keys.original(image_id), b"nobody's")
+    stage.clock.advance(GRACE + A_MOMENT)
+
+    removed = await sweep_orphans(
+        records=stage.records,
+        objects=stage.objects,
+        clock=stage.clock,
+        grace=GRACE,
+        batch=2,
+        prefixes=["private/a"],
+    )
+
+    assert removed == 1
+    assert await stage.keys() == {keys.original(there)}
