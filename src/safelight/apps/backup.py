@@ -50,6 +50,19 @@ MODES: Mapping[str, Mode] = {".tar": "w:", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 PRIVATE = 0o600
 
 
+class NotInTheFolder(Exception):
+    """The records are on Postgres, which has a tool of its own for this."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The records are in the database that SAFELIGHT_DATABASE_URL names, and are backed up by Postgres's own "
+            "tools while all runs: pg_dump --format=custom --file=records.dump, or your provider's snapshots. Keep "
+            "beside it a copy of the objects, made afterwards, for they never change once written: of the bucket, or "
+            "of the folder store; the keyring, in another place; and the kinds file. To restore: pg_restore into an "
+            "empty database, then safelight migrate, and start the processes on it and on the objects"
+        )
+
+
 class ArchiveNameInvalid(Exception):
     """Nothing can be backed up to a file of that name. The text says why."""
 

@@ -8,7 +8,7 @@ import typer
 from rich.filesize import decimal
 
 from safelight.adapters.system import SystemClock
-from safelight.apps.backup import Manifest, write_backup
+from safelight.apps.backup import Manifest, NotInTheFolder, write_backup
 from safelight.apps.backup_check import Lack, check_archive, lacks
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.storage import OBJECTS_FOLDER
@@ -48,6 +48,8 @@ def backup(
     with errors_told(using):
         if verify:
             _verify(file, folder, hashes=hashes)
+        elif using.database_url is not None:
+            raise NotInTheFolder
         else:
             manifest = asyncio.run(write_backup(folder, file, clock=SystemClock(), with_keyring=with_keyring))
             _tell(manifest, file, folder, with_keyring=with_keyring)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from safelight.adapters.keyring import KeyringInvalid
 from safelight.apps.api_keys import KeyInvalid
-from safelight.apps.backup import ArchiveNameInvalid
+from safelight.apps.backup import ArchiveNameInvalid, NotInTheFolder
 from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
 from safelight.apps.declared import KindsOlder
@@ -31,6 +31,7 @@ REFUSALS = (
     KeyringInvalid,
     KindsForgotten,
     KindsOlder,
+    NotInTheFolder,
     SafelightError,
     SigningKeyRefused,
     WebhookInvalid,

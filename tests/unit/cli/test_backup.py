@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 Run = Callable[..., Result]
@@ -81,3 +82,15 @@ def test_a_missing_folder_is_named_with_what_makes_it(run: Run, data: Path, tmp_
 def _with_store(data: Path) -> Path:
     (data / "store").mkdir(exist_ok=True)
     return data
+
+
+def test_records_on_postgres_are_backed_up_by_its_own_tools(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql://safelight@db/safelight")
+
+    refused = run("backup", tmp_path / "backup.tar")
+
+    assert refused.exit_code == 1
+    assert "pg_dump" in refused.stderr
+    assert list(tmp_path.glob("backup*")) == []

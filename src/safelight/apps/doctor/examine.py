@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.queue.memory import MemoryQueue
 from safelight.adapters.records.engine import SqliteDatabase
-from safelight.adapters.records.outbox import AfterCommit
-from safelight.adapters.records.store import SqlRecords
+from safelight.adapters.records.outbox import after_commit
+from safelight.adapters.records.store import Database, SqlRecords
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor import (
     database,
@@ -20,6 +20,7 @@ from safelight.apps.doctor import (
     network,
     objects,
     owners,
+    postgres,
     records,
     sandbox,
     scanner,
@@ -43,10 +44,12 @@ OF_THE_RECORDS: Sequence[Check] = (
     records.waiting_images,
     records.failed_images,
     records.undeclared_images,
+    kinds.older_kinds,
     records.deliveries,
     owners.owners,
     objects.missing_objects,
 )
+OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock)
 OF_ALL_ELSE: Sequence[Check] = (
     names.setting_names,
     kinds.kinds_file,
@@ -66,9 +69,11 @@ OF_ALL_ELSE: Sequence[Check] = (
 
 async def examine(settings: Settings, *, clock: Clock) -> AsyncIterator[Finding]:
     """Yield what each check finds, as soon as it has. Changes nothing; works beside a running server."""
-    visit = Visit(settings, clock, running=is_locked(settings.data), kinds=_kinds(settings))
-    yield fine("server", "running" if visit.running else "not running")[0]
-    async for finding in _data(visit):
+    on_postgres = settings.database_url is not None
+    visit = Visit(settings, clock, running=on_postgres or is_locked(settings.data), kinds=_kinds(settings))
+    if not on_postgres:
+        yield fine("server", "running" if visit.running else "not running")[0]
+    async for finding in _on_postgres(visit) if on_postgres else _data(visit):
         yield finding
     for check in OF_ALL_ELSE:
         for finding in await _run(check, visit):
@@ -83,23 +88,36 @@ async def _data(visit: Visit) -> AsyncIterator[Finding]:
             yield finding
         if check in {folder.data_folder, database.database} and found[0].level is not Level.OK:
             return
-    async for finding in _records(visit):
-        yield finding
-
-
-async def _records(visit: Visit) -> AsyncIterator[Finding]:
     opened = SqliteDatabase(visit.settings.data / DATABASE_FILE)
     try:
-        for check in OF_THE_RECORDS:
-            async with opened.reading() as connection:
-                found = await _run(check, visit, connection)
-            for finding in found:
-                yield finding
-        jobs = MemoryQueue(visit.clock)
-        for finding in await _run(objects.orphans, visit, SqlRecords(opened, outbox=lambda _: AfterCommit(jobs))):
+        async for finding in _records(visit, opened, OF_THE_RECORDS):
             yield finding
     finally:
         await opened.close()
+
+
+async def _on_postgres(visit: Visit) -> AsyncIterator[Finding]:
+    """Examine what several hosts share; of the folder only what is in use."""
+    of_folder = OF_THE_FOLDER if visit.settings.storage_url is None and visit.settings.data.is_dir() else ()
+    for check in (*of_folder, *(() if of_folder else (keyring.keyring,)), postgres.database):
+        found = await _run(check, visit)
+        for finding in found:
+            yield finding
+    if found[0].level is Level.OK:
+        async with postgres.opened(visit) as opened:
+            async for finding in _records(visit, opened, (*OF_POSTGRES, *OF_THE_RECORDS)):
+                yield finding
+
+
+async def _records(visit: Visit, database: Database, checks: Sequence[Check]) -> AsyncIterator[Finding]:
+    for check in checks:
+        async with database.reading() as connection:
+            found = await _run(check, visit, connection)
+        for finding in found:
+            yield finding
+    outbox = after_commit(MemoryQueue(visit.clock))
+    for finding in await _run(objects.orphans, visit, SqlRecords(database, outbox=outbox)):
+        yield finding
 
 
 async def _run(check: Check, visit: Visit, *reading: AsyncConnection | SqlRecords) -> list[Finding]:

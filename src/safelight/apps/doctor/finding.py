@@ -38,6 +38,11 @@ class Visit:
     running: bool
     kinds: Kinds | KindInvalid
 
+    @property
+    def of_the_folder(self) -> str:
+        """The option by which a command finds these records, where the settings do not name their database."""
+        return f" --data {self.settings.data}" if self.settings.database_url is None else ""
+
 
 def fine(name: str, seen: str) -> list[Finding]:
     """Return that this is well."""

@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.adapters.keyring import NOT_THE_OWNER, KeyringInvalid, read_keyring
 from safelight.adapters.records.tables import image
 from safelight.apps.doctor.finding import Finding, Visit, fine, wrong
-from safelight.apps.wiring import KEYRING_FILE
+from safelight.apps.wiring import keyring_path
 
 AFTERWARDS = "every token and signed URL that was handed out ends then; public URLs go on"
 
 
 def keyring(visit: Visit) -> list[Finding]:
     """Read the file, where there is one."""
-    path = visit.settings.data / KEYRING_FILE
+    path = keyring_path(visit.settings)
     if not path.exists():
         return []
     mode = S_IMODE(path.stat().st_mode)
@@ -40,7 +40,7 @@ def keyring(visit: Visit) -> list[Finding]:
 
 async def lost_keyring(visit: Visit, connection: AsyncConnection) -> list[Finding]:
     """See that there is a keyring where there are images."""
-    path = visit.settings.data / KEYRING_FILE
+    path = keyring_path(visit.settings)
     if path.exists():
         return []
     if not (await connection.execute(select(exists().select_from(image)))).scalar():

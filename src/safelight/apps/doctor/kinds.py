@@ -1,7 +1,30 @@
 """The kinds file."""
 
-from safelight.apps.doctor.finding import Finding, Visit, fine, wrong
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.adapters.records.snapshot import SqlSnapshot
+from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
+from safelight.domain.declaration import Declaration
 from safelight.domain.errors import KindInvalid
+
+
+async def older_kinds(visit: Visit, connection: AsyncConnection) -> list[Finding]:
+    """See that no other host has a newer kinds file."""
+    if isinstance(visit.kinds, KindInvalid):
+        return []
+    older = [
+        f"{name} ({', '.join(differing)}) since {declared.since:%Y-%m-%d %H:%M} UTC"
+        for declared in await SqlSnapshot(connection).every_declared()
+        if (name := declared.declaration.kind) in visit.kinds
+        and (differing := declared.declaration.differing(Declaration.of(visit.kinds[name])))
+    ]
+    if not older:
+        return []
+    return warning(
+        "kinds",
+        f"another process has declared otherwise: {'; '.join(older)}",
+        "Give every host the newer kinds file and start it again. To go back to this one: safelight kinds adopt",
+    )
 
 
 def kinds_file(visit: Visit) -> list[Finding]:

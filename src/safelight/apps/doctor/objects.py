@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.records.tables import image
 from safelight.apps.asked import Asked, asked_of
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.storage import OBJECTS_FOLDER
+from safelight.apps.storage import OBJECTS_FOLDER, open_store
 from safelight.domain.errors import ObjectMissing
 from safelight.domain.image import State
 from safelight.domain.keys import Key
+from safelight.ports.object_store import ReceivingStore
 from safelight.upkeep.sweep import find_orphans
 
 SAMPLE = 200
@@ -33,23 +33,21 @@ ORPHANS_WITHIN_S = 10.0
 async def missing_objects(visit: Visit, connection: AsyncConnection) -> list[Finding]:
     """See that what a sample of ready images needs is there."""
     asked = await _asked(connection)
-    folder = visit.settings.data / OBJECTS_FOLDER
-    missing = await _missing(asked, visit) if folder.is_dir() else [one.key for one in asked]
+    missing = await _missing(asked, visit) if _is_there(visit) else [one.key for one in asked]
     if not missing:
         return fine("objects", f"all {len(asked):,} that a sample of ready images needs are there")
     return wrong(
         "objects",
         f"{len(missing):,} of {len(asked):,} that a sample of ready images needs are missing: {_some(missing)}",
-        f"Copy them back into {folder} from your copy. Renditions can be made again where the original is there: "
-        "safelight reprocess --all --kind KIND",
+        f"Copy them back into {_where(visit)} from your copy. Renditions can be made again where the original is "
+        "there: safelight reprocess --all --kind KIND",
     )
 
 
 async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     """Look for objects that no record asks for and that a sweep should have removed."""
     settings = visit.settings
-    folder = settings.data / OBJECTS_FOLDER
-    if not folder.is_dir():
+    if not _is_there(visit):
         return []
     grace = max(settings.orphan_grace, settings.body_timeout) + 2 * settings.sweep_every
     found, whole = await _orphans(visit, records, grace)
@@ -75,8 +73,7 @@ async def _asked(connection: AsyncConnection) -> list[Asked]:
 
 async def _missing(asked: Sequence[Asked], visit: Visit) -> list[Key]:
     missing = []
-    with ThreadPoolExecutor(visit.settings.io_threads) as io:
-        objects = DiskObjectStore(visit.settings.data / OBJECTS_FOLDER, io=io)
+    async with _objects(visit) as objects:
         for one in asked:
             try:
                 await objects.head(one.key)
@@ -88,8 +85,7 @@ async def _missing(asked: Sequence[Asked], visit: Visit) -> list[Key]:
 async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple[list[Key], bool]:
     """Return the keys that were found in time, and whether that were all."""
     found: list[Key] = []
-    with ThreadPoolExecutor(visit.settings.io_threads) as io:
-        objects = DiskObjectStore(visit.settings.data / OBJECTS_FOLDER, io=io)
+    async with _objects(visit) as objects:
         looking = find_orphans(
             records=records,
             objects=objects,
@@ -103,6 +99,22 @@ async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple
         except TimeoutError:
             return found, False
     return found, True
+
+
+def _objects(visit: Visit) -> AbstractAsyncContextManager[ReceivingStore]:
+    """Open the store: a bucket, or the folder."""
+    return open_store(visit.settings.storage_url or str(visit.settings.data), visit.settings)
+
+
+def _is_there(visit: Visit) -> bool:
+    """Whether there is a store to look into."""
+    return visit.settings.storage_url is not None or (visit.settings.data / OBJECTS_FOLDER).is_dir()
+
+
+def _where(visit: Visit) -> str:
+    """Return what the store is called."""
+    bucket = visit.settings.storage_url
+    return str(visit.settings.data / OBJECTS_FOLDER) if bucket is None else bucket.partition("?")[0]
 
 
 def _some(keys: Sequence[Key]) -> str:

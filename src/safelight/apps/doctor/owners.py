@@ -24,9 +24,7 @@ async def owners(visit: Visit, connection: AsyncConnection) -> list[Finding]:
     return wrong(
         "owners",
         "; ".join(map(_difference, rows[:NAMED])) + more,
-        "; ".join(
-            f"safelight owners recount {shlex.quote(row.id)} --data {visit.settings.data}" for row in rows[:NAMED]
-        ),
+        "; ".join(f"safelight owners recount {shlex.quote(row.id)}{visit.of_the_folder}" for row in rows[:NAMED]),
     )
 
 

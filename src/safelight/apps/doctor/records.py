@@ -21,7 +21,7 @@ async def api_keys(visit: Visit, connection: AsyncConnection) -> list[Finding]:
     """See that the application has a key that is good."""
     keys = await SqlSnapshot(connection).api_keys()
     good = [key for key in keys if key.revoked_at is None]
-    cure = f"safelight keys create NAME --data {visit.settings.data}"
+    cure = f"safelight keys create NAME{visit.of_the_folder}"
     if good:
         return fine("API keys", f"{len(good)} of {len(keys)} are good")
     if visit.settings.bootstrap_key is not None and not keys:

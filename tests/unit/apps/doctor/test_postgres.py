@@ -1,0 +1,89 @@
+"""What the doctor sees of a Postgres that several hosts share."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from safelight.apps.doctor import postgres as checks
+from safelight.apps.doctor.examine import examine
+from safelight.apps.doctor.finding import Finding, Level, Visit
+from safelight.settings import Settings
+from safelight.testing.fakes import FrozenClock
+from safelight.testing.postgres import Postgres
+
+MakeVisit = Callable[..., Visit]
+
+
+@pytest.fixture
+def on_postgres(visit: MakeVisit, postgres_url: str) -> MakeVisit:
+    """Makes visits of an installation on Postgres."""
+    return lambda **settings: visit(database_url=SecretStr(postgres_url), **settings)
+
+
+async def found_by(check: Any, visit: Visit) -> Finding:
+    async with checks.opened(visit) as database, database.reading() as connection:
+        (found,) = await check(visit, connection)
+    return found
+
+
+async def test_a_database_that_is_migrated_is_fine(on_postgres: MakeVisit) -> None:
+    (found,) = await checks.database(on_postgres())
+
+    assert found.level is Level.OK
+    assert found.seen.startswith("Postgres ")
+
+
+async def test_an_empty_database_wants_to_be_migrated(visit: MakeVisit, postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.create_database(f"bare_{tmp_path.name}")
+
+    (found,) = await checks.database(visit(database_url=SecretStr(url)))
+
+    assert (found.level, found.cure) == (Level.WRONG, "While everything runs: safelight migrate")
+
+
+async def test_one_that_cannot_be_reached_is_named_without_its_password(visit: MakeVisit) -> None:
+    (found,) = await checks.database(visit(database_url=SecretStr("postgresql://u:hidden@127.0.0.1:1/db")))
+
+    assert found.level is Level.WRONG
+    assert "cannot be reached" in found.seen
+    assert "hidden" not in found.seen + found.cure
+
+
+async def test_a_clock_that_differs_from_the_databases_is_wrong(on_postgres: MakeVisit) -> None:
+    found = await found_by(checks.clock, on_postgres(clock=FrozenClock()))
+
+    assert found.level is Level.WRONG
+    assert await found_by(checks.clock, on_postgres()) == Finding(
+        "clock", Level.OK, "this machine's clock and the database's agree"
+    )
+
+
+async def test_connections_that_are_nearly_all_taken_are_told(
+    on_postgres: MakeVisit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = await found_by(checks.connections, on_postgres())
+    monkeypatch.setattr(checks, "NEARLY_ALL", 0.0)
+    taken = await found_by(checks.connections, on_postgres())
+
+    assert (well.level, taken.level) == (Level.OK, Level.WARNING)
+    assert "SAFELIGHT_DATABASE_CONNECTIONS" in taken.cure
+
+
+async def test_the_records_are_examined_there(on_postgres: MakeVisit, postgres_url: str, data: Path) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(
+        "INSERT INTO owner (id, images, bytes, open_uploads, minute, requests) VALUES ('anna', 1, 1, 0, 0, 0)"
+    )
+    await connection.close()
+
+    settings: Settings = on_postgres().settings
+    found = [one async for one in examine(settings, clock=FrozenClock(FrozenClock().now() + timedelta(days=1)))]
+
+    assert [one.level for one in found if one.name == "owners"] == [Level.WRONG]
+    assert all(str(data) not in one.cure for one in found if one.name in {"owners", "API keys"})
+    assert not [one for one in found if "cannot be examined" in one.seen]
