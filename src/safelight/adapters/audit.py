@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from safelight.domain.errors import StorageFailed
+from safelight.domain.errors import Ours
 from safelight.domain.events import AuditEvent
 from safelight.domain.image import Image, ImageId
 from safelight.ports.records import Records, Transaction
@@ -72,7 +72,7 @@ class BufferedAudit:
         try:
             async with records.transaction() as tx:
                 await tx.audit(*await _with_owners(events, tx))
-        except StorageFailed as error:
+        except Ours as error:
             log.error("audit_not_written", reason=str(error), waiting=len(events))  # noqa: TRY400 - its reason says all
             self._wait_on(events)
         except Exception:  # a mistake of ours must not keep what comes later from being written

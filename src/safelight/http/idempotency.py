@@ -23,8 +23,8 @@ from safelight.domain.errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
     ImageNotFound,
+    Ours,
     RequestInvalid,
-    StorageFailed,
     TokenInvalid,
 )
 from safelight.domain.tokens import Purpose, image_named_by
@@ -149,7 +149,7 @@ class _Claim:
                     await tx.answers.keep(self.question, claimed_until=self.until, sealed=sealed)
                 else:
                     await tx.answers.drop(self.question, claimed_until=self.until)
-        except StorageFailed as error:  # what was done is done, and its caller must hear of it
+        except Ours as error:  # what was done is done, and its caller must hear of it
             log.error("answer_not_kept", reason=str(error))  # noqa: TRY400 - its reason says all
 
 

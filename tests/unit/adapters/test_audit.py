@@ -11,7 +11,7 @@ import pytest
 import structlog.testing
 
 from safelight.adapters.audit import BufferedAudit
-from safelight.domain.errors import StorageFailed
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.domain.events import Action, AuditEvent
 from safelight.domain.image import Image, ImageId, State
 from safelight.ports.records import Records
@@ -113,8 +113,11 @@ async def test_there_is_room_again_when_it_was_written(audit: BufferedAudit, dro
     assert dropped == []
 
 
-async def test_what_the_database_cannot_take_waits_on(audit: BufferedAudit, dropped: list[int]) -> None:
-    log = Log(fails=StorageFailed("the disk is full"))
+@pytest.mark.parametrize("matter", [StorageFailed("the disk is full"), Busy()])
+async def test_what_the_database_cannot_take_waits_on(
+    audit: BufferedAudit, dropped: list[int], matter: Exception
+) -> None:
+    log = Log(fails=matter)
     async with audit.writing(records(log), every=NEVER):
         audit.note(event(0))
         audit.note(event(1))

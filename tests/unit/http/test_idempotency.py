@@ -15,7 +15,7 @@ import pytest
 from credentials import bearer, by_user, keep_key
 from safelight.adapters.seal import KeyringSeal
 from safelight.domain.answer import Question
-from safelight.domain.errors import StorageFailed
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.domain.image import State
 from safelight.domain.kind import MAX_RENDITIONS
 from safelight.domain.tokens import Keyring, Purpose
@@ -64,14 +64,14 @@ CALLS = {
 
 @dataclass
 class Rings:
-    """A keyring that can be changed, and that cannot be read while it is `broken`."""
+    """A keyring that can be changed, and that cannot be read while something is the `matter`."""
 
     ring: Keyring = OLD
-    broken: bool = False
+    matter: Exception | None = None
 
     def current(self) -> Keyring:
-        if self.broken:
-            raise StorageFailed("no more room")
+        if self.matter is not None:
+            raise self.matter
         return self.ring
 
 
@@ -429,9 +429,12 @@ async def test_an_answer_outlives_the_rotation_of_its_key_and_not_its_end(stage:
     assert await images(stage) == 1
 
 
-async def test_what_was_done_is_answered_though_it_cannot_be_kept(stage: Any, post: Post, rings: Rings) -> None:
+@pytest.mark.parametrize("matter", [StorageFailed("no more room"), Busy()])
+async def test_what_was_done_is_answered_though_it_cannot_be_kept(
+    stage: Any, post: Post, rings: Rings, matter: Exception
+) -> None:
     """The caller has an image all the same, and must hear of it. Another try is told to wait, until the claim ends."""
-    rings.broken = True
+    rings.matter = matter
 
     answer = await post("/v1/images", AVATAR)
     again = await post("/v1/images", AVATAR)
