@@ -1,6 +1,7 @@
 # make demo [PHOTO=path] [ONCE=1]   the six steps on one photo
 # make up [ARGS="--port 9000"]      the whole system on this machine
 # make test                         everything that CI runs
+# make chaos [MINUTES=10] [SEED=1]   kill everything under load, and count what is lost [JSON=file] [RATE=2]
 # make check                        the fast part: format, lint, types, layers, spelling
 
 # Of an environment that is active, the Python that it was made with: this one makes and fills environments.
@@ -16,7 +17,7 @@ PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --
 ALONE  := if [ -t 0 ]; then set -m; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check openapi docs lock clean
+.PHONY: help demo up test chaos check openapi docs lock clean
 
 help: ## say what can be made
 	@sed -n 's/^# make/make/p' Makefile
@@ -50,8 +51,13 @@ check: $(DEV)
 	$(BIN)/codespell
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/journey/test_kill.py
-	$(BIN)/pytest tests/journey/test_kill.py
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/journey/test_kill.py --ignore tests/chaos
+	$(BIN)/pytest tests/journey/test_kill.py tests/chaos
+
+MINUTES ?= 10
+RATE    ?= 2
+chaos: $(DEV)
+	@PYTHONPATH=tests $(BIN)/python -m chaos --minutes $(MINUTES) --rate $(RATE) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json "$(JSON)")
 
 openapi: $(APP) ## write openapi.json anew
 	@$(BIN)/python -c 'import sys; from safelight.apps.api import openapi_json; sys.stdout.buffer.write(openapi_json())' > openapi.json

@@ -76,7 +76,7 @@ osd client watch timeout = 1
 rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw thread pool size = 32
-rgw lc debug interval = 5
+rgw lc debug interval = {day_s}
 rgw gc obj min wait = 0
 rgw gc processor period = 60
 rgw s3 auth use sts = true
@@ -84,7 +84,7 @@ rgw sts key = {sts_key}
 """
 """One of each, nothing kept on disk, and no waiting for others: a start takes one or two seconds, and not eleven.
 
-A day of a lifecycle rule lasts five seconds. A gateway that was killed is waited for, by new buckets, for one.
+A gateway that was killed is waited for, by new buckets, for one.
 """
 
 SESSIONS = json.dumps(
@@ -108,10 +108,10 @@ class CephServer:
     """A cluster and its gateway. A context manager that installs, starts and ends it.
 
     `start` and `kill` are of the gateway alone: what was stored stays, on the same port, until the block ends.
-    Raises NotInstalled, RuntimeError.
+    A day of a lifecycle rule lasts `day_s` seconds. Raises NotInstalled, RuntimeError.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, day_s: int = 5) -> None:
         self.access_key_id = f"test{secrets.token_hex(8)}"
         self.secret_access_key = secrets.token_hex(20)
         self.region = REGION
@@ -126,6 +126,7 @@ class CephServer:
             port=self.port,
             monitor_port=monitor_port,
             sts_key=secrets.token_hex(8),
+            day_s=day_s,
         )
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from safelight.testing.ceph import CephServer
 from safelight.testing.postgres import USER, PostgresServer
@@ -22,6 +22,9 @@ from safelight.testing.proxy import HOST, Proxy
 from safelight.testing.server import API_KEY, PATIENCE, files_below
 
 COMMAND_WITHIN_S = 60
+ORIGIN = "https://app.example"
+
+What = TypeVar("What")
 
 NOTHING: Mapping[str, str] = {}
 
@@ -78,8 +81,7 @@ class Cluster:
             for proxy in filter(None, (self.to_database, self.to_storage, self._to_apis, self._to_uploads)):
                 stack.enter_context(proxy)
             self.data.mkdir(parents=True, exist_ok=True)
-            self.run("signing-keys", "create", str(self.keyring))
-            self.run("migrate")
+            self._prepare()
             self._make_parts(stack)
             self._stack = stack.pop_all()
         return self
@@ -115,6 +117,7 @@ class Cluster:
             "public_url": self.url,
             "bootstrap_key": self.key,
             "min_free_bytes": "0",
+            "allowed_origins": ORIGIN,
         }
         return {**common, **self._where_objects_are(), **self._settings}
 
@@ -133,14 +136,20 @@ class Cluster:
             raise RuntimeError(f"safelight {words[0]} failed: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def at_once(self, act: Callable[[Program], object], programs: Sequence[Program]) -> None:
-        """Do the same with several processes at once: each takes a second to start."""
-        with ThreadPoolExecutor(len(programs) or 1) as threads:
-            list(threads.map(act, programs))
-
     def stored(self) -> Sequence[Path]:
         """Return the files of the objects, where they are in a folder."""
         return files_below(self.data / "store" / "objects")
+
+    def unfinished(self) -> Sequence[Path]:
+        """Return the files that are being written, or that were left when their writer was killed."""
+        return files_below(self.data / "store" / "tmp")
+
+    def _prepare(self) -> None:
+        """Do what is done once, before the first part is started."""
+        commands: list[tuple[str, ...]] = [("signing-keys", "create", str(self.keyring)), ("migrate",)]
+        if self._ceph:
+            commands.append(("storage", "setup", "--apply", "--yes"))
+        at_once(lambda words: self.run(*words), commands)
 
     def _make_parts(self, stack: ExitStack) -> None:
         size = self._size
@@ -149,7 +158,7 @@ class Cluster:
         self.uploads = [] if self._ceph else [self._part("uploads", number) for number in range(size.uploads)]
         for program in self.parts:
             stack.callback(program.kill)
-        self.at_once(Program.start, self.parts)
+        at_once(Program.start, self.parts)
 
     def _part(self, word: str, number: int) -> Program:
         return Program(
@@ -167,6 +176,12 @@ class Cluster:
             return {"uploads_url": f"http://{HOST}:{self._to_uploads.port}"}
         through = f"http://{HOST}:{self.to_storage.port}"
         return {"storage_url": self._ceph.storage_url(self.bucket).replace(self._ceph.endpoint, through)}
+
+
+def at_once(act: Callable[[What], object], those: Sequence[What]) -> None:
+    """Do the same with several things at once: each takes a second or two, most of which is waiting."""
+    with ThreadPoolExecutor(len(those)) as threads:
+        list(threads.map(act, those))
 
 
 def ports_of(programs: Sequence[Program]) -> list[int]:

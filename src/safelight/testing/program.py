@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Self
 
 START_WITHIN_S = 60
-STOP_WITHIN_S = 30
+STOP_WITHIN_S = 60
+"""While Postgres is silent, it takes half a minute to believe that."""
 
 LISTENS = re.compile(r"listens on (http://\S+),")
 

@@ -32,13 +32,14 @@ class Proxy:
         self._targets = targets
         self._turn = count()
         self._open: set[asyncio.WriteTransport] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._lead, HOST, 0, backlog=1000))
+        self._server = self._do(asyncio.start_server(self._take, HOST, 0, backlog=1000))
         self.port = self._server.sockets[0].getsockname()[1]
         self._loop.call_soon_threadsafe(self._flows.set)
         return self
@@ -75,10 +76,14 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        for task in list(self._under_way):
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._lead(reader, writer))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Join a connection to a target, until either closes it."""

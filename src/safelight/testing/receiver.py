@@ -51,9 +51,9 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(receiver: Receiver | None = None) -> Iterator[Receiver]:
     """Give a receiver that listens until the end of the block."""
-    taken = Receiver()
+    taken = receiver or Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def setup(self) -> None:
