@@ -24,6 +24,11 @@ class MirroredStore:
         """See `ObjectStore.multipart`."""
         return self._first.multipart
 
+    async def check(self) -> None:
+        """See `ObjectStore.check`."""
+        await self._first.check()
+        await self._second.check()
+
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""
         try:

@@ -2,12 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 
-from safelight.domain.errors import Busy, DiskFull, ObjectMissing
-from safelight.domain.image import ImageId
-from safelight.domain.keys import original
+from safelight.domain.errors import Busy, DiskFull
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
@@ -17,9 +14,6 @@ WITHIN_S = 5.0
 
 KEPT_FOR = timedelta(seconds=1)
 """Anybody may ask, and as often as they like; what is asked of database and store stays bounded."""
-
-NOWHERE = original(ImageId("0" * 32))
-"""An object that is never there: a store that says so answers, and lets us in."""
 
 Check = Callable[[], Awaitable[None]]
 """Raises what keeps this process from its work."""
@@ -71,8 +65,7 @@ def store_answers(objects: ObjectStore, *, min_free_bytes: int) -> Check:
     """Return the check that the store answers, and has room for uploads. It raises StorageFailed, DiskFull."""
 
     async def check() -> None:
-        with suppress(ObjectMissing):
-            await objects.head(NOWHERE)
+        await objects.check()
         free = await objects.free_bytes()
         if free is not None and free < min_free_bytes:
             raise DiskFull

@@ -40,6 +40,10 @@ class ObjectStore(Protocol):
         """Uploads in parts, or None where the store takes none."""
         ...
 
+    async def check(self) -> None:
+        """See that the store answers, and is one that we may use: even where it has no object yet."""
+        ...
+
     async def head(self, key: Key) -> StoredObject:
         """Return what is known of an object. Raises ObjectMissing."""
         ...

@@ -53,6 +53,10 @@ class MemoryObjectStore:
         self._versions = count(1)
         self.multipart: MemoryMultipart | None = MemoryMultipart(keep=self.keep, see=self._see_health, now=now)
 
+    async def check(self) -> None:
+        """See `ObjectStore.check`."""
+        self._see_health()
+
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""
         return self._found(key)[0]

@@ -5,6 +5,7 @@ where there is one) or a rename (ours: replaces), so that readers see all of it 
 """
 
 import itertools
+import os
 import shutil
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -43,6 +44,11 @@ class DiskObjectStore:
     @property
     def multipart(self) -> None:
         """See `ObjectStore.multipart`. The upload service takes files whole, of any size."""
+
+    async def check(self) -> None:
+        """See `ObjectStore.check`."""
+        with files.storage_errors():
+            await self._threads.run(os.listdir, self._layout.temporary)
 
     async def head(self, key: Key) -> StoredObject:
         """See `ObjectStore.head`."""

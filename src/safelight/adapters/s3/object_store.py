@@ -121,7 +121,7 @@ class S3ObjectStore:
         """See `ObjectStore.free_bytes`."""
 
     async def check(self) -> None:
-        """See that the bucket is there and can be listed. Raises StorageFailed, which says what to do."""
+        """See `ObjectStore.check`: the bucket is there, and can be listed."""
         answer = await self._requests.send("GET", params={"list-type": "2", "max-keys": "1"})
         if not answer.is_success:
             raise refusal(self._address, answer.status_code, answer.text)

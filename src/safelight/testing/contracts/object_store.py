@@ -75,6 +75,10 @@ class ObjectStoreContract:
         assert b"".join(pieces) == LARGE
         assert max(map(len, pieces)) <= MAX_PIECE
 
+    async def test_an_empty_store_is_well(self, objects: ObjectStore) -> None:
+        """Nothing need be there yet."""
+        await objects.check()
+
     async def test_a_second_put_replaces_and_changes_the_etag(self, objects: ObjectStore) -> None:
         """The last one counts, even where it has the size of the first."""
         await objects.put(PUBLIC, b"first", content_type="image/webp")
