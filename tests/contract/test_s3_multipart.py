@@ -45,7 +45,7 @@ class TestS3(MultipartContract):
     ) -> None:
         multipart_id = await begin(objects)
 
-        refused = await browser.put(sign(objects, multipart_id, 1, LAST).url, content=content)
+        refused = await browser.put((await sign(objects, multipart_id, 1, LAST)).url, content=content)
 
         assert refused.status_code == httpx.codes.FORBIDDEN
         assert await objects.multipart.parts(INCOMING, multipart_id) == []
@@ -57,7 +57,7 @@ class TestS3(MultipartContract):
         self, objects: S3ObjectStore, browser: httpx.AsyncClient, signed: str, sent: str
     ) -> None:
         multipart_id = await begin(objects)
-        url = sign(objects, multipart_id, 1, LAST).url
+        url = (await sign(objects, multipart_id, 1, LAST)).url
         assert signed in url
 
         refused = await browser.put(url.replace(signed, sent, 1), content=LAST)
@@ -67,11 +67,10 @@ class TestS3(MultipartContract):
 
     async def test_a_permission_ends(self, objects: S3ObjectStore, browser: httpx.AsyncClient) -> None:
         multipart_id, now = await begin(objects), datetime.now(UTC)
-        ended = objects.multipart.sign_part(
+        [ended] = await objects.multipart.sign_parts(
             INCOMING,
             multipart_id,
-            1,
-            part_bytes=len(LAST),
+            {1: len(LAST)},
             begins_at=now - timedelta(minutes=10),
             expires_at=now - timedelta(seconds=1),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.adapters.mirror import MirroredStore
+from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.adapters.system import SystemClock
 from safelight.apps.asked import Asked, asked_of
 from safelight.apps.data_folder import DataNotReady, database_in

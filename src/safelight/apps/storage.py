@@ -9,7 +9,7 @@ from pathlib import Path
 from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.adapters.mirror import MirroredStore
+from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.credentials import S3Credentials, open_credentials
 from safelight.adapters.s3.object_store import Observe, S3ObjectStore, ignore, open_s3_store

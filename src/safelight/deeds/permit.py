@@ -53,7 +53,7 @@ async def permitted_upload(
     Raises UnsupportedTransport, TooLarge.
     """
     key, multipart = keys.incoming_of(image, attempt), objects.multipart
-    if multipart is None or not _goes_in_parts(image, transport):
+    if multipart is None or not multipart.begins or not _goes_in_parts(image, transport):
         yield Permitted(
             signer.sign_upload(
                 key,

@@ -23,7 +23,15 @@ from safelight.journey.sign_parts import sign_parts
     summary="Get the URLs of parts",
     response_description="Where these parts go",
     opt={WHO: UPLOADERS, BODY_SHAPE: PartsIn, ACTION: Action.RESIGNED},
-    responses=problems(*BODY, *REACHING, errors.OwnerBlocked, errors.ImageGone, errors.WrongState, errors.NotInParts),
+    responses=problems(
+        *BODY,
+        *REACHING,
+        errors.OwnerBlocked,
+        errors.ImageGone,
+        errors.WrongState,
+        errors.NotInParts,
+        errors.UploadEnded,
+    ),
 )
 async def part_urls(image_id: PathId, request: ApiRequest, parts: ApiParts) -> Response[PartsOut]:
     """Sign for parts of an upload with transport `multipart`: PUT each there, several at once, in any order.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from safelight.deeds.parts import parts_under_way
-from safelight.domain.errors import RequestInvalid
+from safelight.domain.errors import ObjectMissing, RequestInvalid, UploadEnded
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image
 from safelight.ports.clock import Clock
@@ -35,7 +35,7 @@ async def sign_parts(
     """Sign for each of these parts, at its exact length. The image does not expire before the URLs do.
 
     It may be asked again for the same part, such as for one whose URL has ended. Raises ImageGone, WrongState,
-    NotInParts, OwnerBlocked; RequestInvalid where there is no such part.
+    NotInParts, OwnerBlocked, UploadEnded; RequestInvalid where there is no such part.
     """
     upload = parts_under_way(image, objects)
     if any(number not in upload.division.numbers for number in numbers):
@@ -47,15 +47,11 @@ async def sign_parts(
         await tx.prolong(image.id, upload_attempt=image.upload_attempt, expires_at=expires_at)
         await tx.owners.see_unblocked(image.owner)
         await tx.audit(origin.event(Action.RESIGNED, at=now, image=image))
-    parts = [
-        upload.multipart.sign_part(
-            upload.key,
-            upload.multipart_id,
-            number,
-            part_bytes=upload.division.bytes_of(number),
-            begins_at=now,
-            expires_at=expires_at,
+    sizes = {number: upload.division.bytes_of(number) for number in sorted(set(numbers))}
+    try:
+        parts = await upload.multipart.sign_parts(
+            upload.key, upload.multipart_id, sizes, begins_at=now, expires_at=expires_at
         )
-        for number in sorted(set(numbers))
-    ]
+    except ObjectMissing:
+        raise UploadEnded(image_id=image.id) from None
     return SignedParts(parts, expires_at)

@@ -1,6 +1,6 @@
 """Uploads in parts, for files that are too large to be sent in one go: a store's side of S3's multipart uploads."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -49,14 +49,22 @@ class Multipart(Protocol):
         """The largest file that the store can still copy."""
         ...
 
+    @property
+    def begins(self) -> bool:
+        """Whether uploads may be begun; else those that were are brought to their end."""
+        ...
+
     async def begin(self, key: Key, *, content_type: str) -> str:
         """Begin an upload, and return what the store calls it. Each call begins another."""
         ...
 
-    def sign_part(
-        self, key: Key, multipart_id: str, number: int, *, part_bytes: int, begins_at: datetime, expires_at: datetime
-    ) -> SignedPart:
-        """Return a permission to send exactly so many bytes as that part. Touches neither bytes nor the network."""
+    async def sign_parts(
+        self, key: Key, multipart_id: str, sizes: Mapping[int, int], *, begins_at: datetime, expires_at: datetime
+    ) -> Sequence[SignedPart]:
+        """Return permissions to send parts, by number, of exactly these sizes.
+
+        Raises ObjectMissing where it shows that there is no such upload (any more); it need not be looked for.
+        """
         ...
 
     async def parts(self, key: Key, multipart_id: str) -> Sequence[StoredPart]:

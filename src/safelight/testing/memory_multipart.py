@@ -1,6 +1,6 @@
 """Uploads in parts in memory, for tests. They pass the same contract as the real ones."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -8,6 +8,9 @@ from itertools import count
 from safelight.domain.errors import ObjectChanged, ObjectMissing
 from safelight.domain.keys import Key
 from safelight.ports.multipart import OpenUpload, SignedPart, StoredPart
+
+_numbers = count(1)
+"""Of all stores together: the uploads of two are never called alike."""
 
 
 @dataclass
@@ -26,6 +29,7 @@ class MemoryMultipart:
         self, *, keep: Callable[[Key, bytes], object], see: Callable[[], None], now: Callable[[], datetime]
     ) -> None:
         self.largest_bytes = 5 << 30
+        self.begins = True
         self._keep = keep
         self._see = see
         self._now = now
@@ -35,24 +39,23 @@ class MemoryMultipart:
     async def begin(self, key: Key, *, content_type: str) -> str:  # noqa: ARG002 - tests look at bytes alone
         """See `Multipart.begin`."""
         self._see()
-        multipart_id = f"upload-{next(self._versions)}"
+        multipart_id = f"upload-{next(_numbers)}"
         self._uploads[multipart_id] = _Upload(OpenUpload(key, multipart_id, self._now()))
         return multipart_id
 
-    def sign_part(
+    async def sign_parts(
         self,
         key: Key,
         multipart_id: str,
-        number: int,
+        sizes: Mapping[int, int],
         *,
-        part_bytes: int,
         begins_at: datetime,  # noqa: ARG002 - no clock looks at these URLs
         expires_at: datetime,
-    ) -> SignedPart:
-        """See `Multipart.sign_part`."""
+    ) -> Sequence[SignedPart]:
+        """See `Multipart.sign_parts`."""
         ends = int(expires_at.timestamp())
-        url = f"memory:{key}?uploadId={multipart_id}&partNumber={number}&bytes={part_bytes}&ends={ends}"
-        return SignedPart(number, part_bytes, url)
+        common = f"memory:{key}?uploadId={multipart_id}&ends={ends}"
+        return [SignedPart(number, size, f"{common}&partNumber={number}") for number, size in sizes.items()]
 
     def send(self, multipart_id: str, number: int, content: bytes) -> None:
         """Let a part come. Raises ObjectMissing."""

@@ -134,6 +134,15 @@ async def test_a_store_that_takes_no_parts_takes_large_files_whole_and_says_so_w
         await request(stage, transport="multipart")
 
 
+async def test_a_store_that_ends_what_was_begun_takes_new_files_whole(stage: Any):
+    begun = await requested(stage)
+    stage.objects.multipart.begins = False
+
+    assert not isinstance((await request(stage)).upload, PartedUpload)
+    send(stage, begun, 1, 2, 3)
+    assert (await confirm(stage, begun)).state is State.UPLOADED
+
+
 async def test_a_file_that_the_store_could_not_copy_is_refused(stage: Any):
     with pytest.raises(TooLarge) as refused:
         await request(stage, bytes=(5 << 30) + 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from safelight.adapters.mirror import MirroredStore
+from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.domain import keys
 from safelight.domain.image import Image, State
 from safelight.domain.keys import Key

@@ -67,13 +67,12 @@ async def test_an_upload_that_another_took_the_place_of_is_given_up(stage: Any):
 
 
 async def test_one_that_cannot_be_given_up_does_not_keep_the_others(stage: Any, monkeypatch: pytest.MonkeyPatch):
-    for number in (1, 2, 3):
-        await begun(stage, number, State.DELETED)
+    images = [await begun(stage, number, State.DELETED) for number in (1, 2, 3)]
     stage.clock.advance(GRACE * 2)
     abort = stage.objects.multipart.abort
 
     async def abort_but_one(key: str, multipart_id: str) -> None:
-        if multipart_id == "upload-2":
+        if multipart_id == images[1].multipart_id:
             raise StorageFailed(reason="no answer")
         await abort(key, multipart_id)
 
@@ -82,7 +81,7 @@ async def test_one_that_cannot_be_given_up_does_not_keep_the_others(stage: Any, 
     with pytest.raises(StorageFailed):
         await sweep(stage)
 
-    assert await opened(stage) == {"upload-2"}
+    assert await opened(stage) == {images[1].multipart_id}
 
 
 async def test_a_store_without_parts_has_nothing_to_give_up(stage: Any):

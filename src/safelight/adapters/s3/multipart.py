@@ -35,25 +35,33 @@ class S3Multipart:
         """See `Multipart.largest_bytes`: a copy is a PUT, to the server."""
         return self._address.profile.largest_put
 
+    @property
+    def begins(self) -> bool:
+        """See `Multipart.begins`."""
+        return True
+
     async def begin(self, key: Key, *, content_type: str) -> str:
         """See `Multipart.begin`."""
         declared = OCTETS if content_type in UNTYPED else content_type
         answer = await self._requests.send("POST", key, params={"uploads": ""}, headers={"content-type": declared})
         return _text(self._document(answer), "UploadId")
 
-    def sign_part(
-        self, key: Key, multipart_id: str, number: int, *, part_bytes: int, begins_at: datetime, expires_at: datetime
-    ) -> SignedPart:
-        """See `Multipart.sign_part`."""
-        url = self._requests.sigv4.url(
-            "PUT",
-            self._address.public_url(key),
-            begins_at=begins_at - SKEW,
-            expires_at=expires_at,
-            headers={"content-length": str(part_bytes)},
-            params={"partNumber": str(number), "uploadId": multipart_id},
-        )
-        return SignedPart(number, part_bytes, url)
+    async def sign_parts(
+        self, key: Key, multipart_id: str, sizes: Mapping[int, int], *, begins_at: datetime, expires_at: datetime
+    ) -> Sequence[SignedPart]:
+        """See `Multipart.sign_parts`. The server is not asked."""
+
+        def url(number: int, size: int) -> str:
+            return self._requests.sigv4.url(
+                "PUT",
+                self._address.public_url(key),
+                begins_at=begins_at - SKEW,
+                expires_at=expires_at,
+                headers={"content-length": str(size)},
+                params={"partNumber": str(number), "uploadId": multipart_id},
+            )
+
+        return [SignedPart(number, size, url(number, size)) for number, size in sizes.items()]
 
     async def parts(self, key: Key, multipart_id: str) -> Sequence[StoredPart]:
         """See `Multipart.parts`."""

@@ -41,12 +41,13 @@ def of(objects: ObjectStore) -> Multipart:
     return cast("Multipart", objects.multipart)
 
 
-def sign(objects: ObjectStore, multipart_id: str, number: int, content: bytes, key: Key = INCOMING) -> SignedPart:
+async def sign(objects: ObjectStore, multipart_id: str, number: int, content: bytes, key: Key = INCOMING) -> SignedPart:
     """Return the permission to send a part."""
     now = datetime.now(UTC)
-    return of(objects).sign_part(
-        key, multipart_id, number, part_bytes=len(content), begins_at=now, expires_at=now + timedelta(minutes=5)
+    [signed] = await of(objects).sign_parts(
+        key, multipart_id, {number: len(content)}, begins_at=now, expires_at=now + timedelta(minutes=5)
     )
+    return signed
 
 
 class MultipartContract:
@@ -57,7 +58,7 @@ class MultipartContract:
     ) -> None:
         multipart_id = await begin(objects)
         for number, content in ((2, LAST), (1, FIRST)):
-            await send(multipart_id, sign(objects, multipart_id, number, content), content)
+            await send(multipart_id, await sign(objects, multipart_id, number, content), content)
         parts = await of(objects).parts(INCOMING, multipart_id)
 
         await of(objects).complete(INCOMING, multipart_id, parts)
@@ -69,7 +70,7 @@ class MultipartContract:
 
     async def test_nothing_is_there_before_it_is_complete(self, objects: ObjectStore, send: SendPart) -> None:
         multipart_id = await begin(objects)
-        await send(multipart_id, sign(objects, multipart_id, 1, LAST), LAST)
+        await send(multipart_id, await sign(objects, multipart_id, 1, LAST), LAST)
 
         with pytest.raises(ObjectMissing):
             await objects.head(INCOMING)
@@ -77,7 +78,7 @@ class MultipartContract:
 
     async def test_a_part_that_is_sent_anew_replaces_the_one_before(self, objects: ObjectStore, send: SendPart) -> None:
         multipart_id = await begin(objects)
-        signed = sign(objects, multipart_id, 1, FIRST)
+        signed = await sign(objects, multipart_id, 1, FIRST)
         await send(multipart_id, signed, FIRST)
         before = await of(objects).parts(INCOMING, multipart_id)
 
@@ -94,7 +95,7 @@ class MultipartContract:
         self, objects: ObjectStore, send: SendPart
     ) -> None:
         multipart_id = await begin(objects)
-        signed = sign(objects, multipart_id, 1, LAST)
+        signed = await sign(objects, multipart_id, 1, LAST)
         await send(multipart_id, signed, LAST)
         await of(objects).complete(INCOMING, multipart_id, await of(objects).parts(INCOMING, multipart_id))
 
@@ -110,7 +111,7 @@ class MultipartContract:
     async def test_completing_twice_at_once_makes_one_object(self, objects: ObjectStore, send: SendPart) -> None:
         """The slower one may be told that it is there already."""
         multipart_id = await begin(objects)
-        await send(multipart_id, sign(objects, multipart_id, 1, LAST), LAST)
+        await send(multipart_id, await sign(objects, multipart_id, 1, LAST), LAST)
         parts = await of(objects).parts(INCOMING, multipart_id)
 
         results = await asyncio.gather(
@@ -123,7 +124,7 @@ class MultipartContract:
 
     async def test_an_aborted_upload_is_gone_with_its_parts(self, objects: ObjectStore, send: SendPart) -> None:
         multipart_id = await begin(objects)
-        signed = sign(objects, multipart_id, 1, LAST)
+        signed = await sign(objects, multipart_id, 1, LAST)
         await send(multipart_id, signed, LAST)
         parts = await of(objects).parts(INCOMING, multipart_id)
 

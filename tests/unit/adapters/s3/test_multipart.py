@@ -101,9 +101,9 @@ async def test_open_uploads_are_read_page_by_page_and_those_of_others_passed_ove
     assert (asked[1]["key-marker"], asked[1]["upload-id-marker"]) == ([ours], ["u-2"])
 
 
-def test_a_part_is_signed_for_the_public_address_with_its_length():
-    signed = multipart_on(Server()).sign_part(
-        INCOMING, "up/load", 7, part_bytes=5, begins_at=NOW, expires_at=NOW + timedelta(minutes=15)
+async def test_a_part_is_signed_for_the_public_address_with_its_length():
+    [signed] = await multipart_on(Server()).sign_parts(
+        INCOMING, "up/load", {7: 5}, begins_at=NOW, expires_at=NOW + timedelta(minutes=15)
     )
 
     address = urlsplit(signed.url)

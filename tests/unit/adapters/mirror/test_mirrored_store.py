@@ -2,7 +2,7 @@
 
 import pytest
 
-from safelight.adapters.mirror import MirroredStore
+from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.domain.errors import ObjectChanged, ObjectMissing, StorageFailed
 from safelight.testing.contracts.object_store import (
     INCOMING,

@@ -1,7 +1,8 @@
-"""Two stores that are kept alike while objects move from one to the other, so that nobody has to wait for it."""
+"""Reads from two stores as if they were one, and writes to both."""
 
 from collections.abc import AsyncIterator
 
+from safelight.adapters.mirror.multipart import MirroredMultipart
 from safelight.domain.errors import ObjectChanged, ObjectMissing
 from safelight.domain.keys import Key
 from safelight.ports.multipart import Multipart
@@ -18,11 +19,13 @@ class MirroredStore:
     def __init__(self, first: ReceivingStore, second: ReceivingStore) -> None:
         self._first = first
         self._second = second
+        in_parts = (first.multipart, second.multipart)
+        self._multipart = MirroredMultipart(*in_parts) if any(in_parts) else None
 
     @property
     def multipart(self) -> Multipart | None:
         """See `ObjectStore.multipart`."""
-        return self._first.multipart
+        return self._multipart
 
     async def check(self) -> None:
         """See `ObjectStore.check`."""
