@@ -1,5 +1,6 @@
 """The signing keys, which every token and signed URL stands on."""
 
+import os
 from stat import S_IMODE
 
 from sqlalchemy import exists, select
@@ -18,8 +19,9 @@ def keyring(visit: Visit) -> list[Finding]:
     path = keyring_path(visit.settings)
     if not path.exists():
         return []
-    mode = S_IMODE(path.stat().st_mode)
-    if mode & NOT_THE_OWNER:
+    status = path.stat()
+    mode = S_IMODE(status.st_mode)
+    if status.st_uid == os.geteuid() and mode & NOT_THE_OWNER:
         return wrong(
             "keyring",
             f"other users of this machine may read the signing keys (mode {mode:o})",

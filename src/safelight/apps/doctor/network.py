@@ -11,11 +11,12 @@ from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
 from safelight.apps.addresses import Addresses
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
-from safelight.apps.wiring import KEYRING_FILE
+from safelight.apps.wiring import keyring_path
 from safelight.domain import keys
 from safelight.domain.image import ImageId
 from safelight.domain.loopback import is_loopback
 from safelight.domain.tokens import Tokens
+from safelight.settings import Settings
 
 ANSWERS_WITHIN_S = 5.0
 SIGNED_FOR = timedelta(minutes=1)
@@ -43,6 +44,8 @@ async def port(visit: Visit) -> list[Finding]:
     """See that the port is free for the server, or that the server is behind it."""
     settings = visit.settings
     address = Addresses.of(settings.model_copy(update={"public_url": None}), port=settings.port).api
+    if settings.database_url is not None:  # another host may serve, or this one
+        return await _free_or_ours(settings, address)
     if not visit.running:
         return _bind(settings.host, settings.port)
     if await _not_alive(address):
@@ -71,12 +74,14 @@ async def public_url(visit: Visit) -> list[Finding]:
 
 
 async def delivery_url(visit: Visit) -> list[Finding]:
-    """See that signed URLs come to this very server: to one that has the same keys."""
+    """See that signed URLs come to this very server: to one that has the same keys. A bucket's go elsewhere."""
     settings = visit.settings
+    if settings.storage_url is not None:
+        return fine("signed URLs", "lead to the bucket: safelight doctor --storage proves them")
     if not visit.running or not (settings.public_url or settings.uploads_url or settings.delivery_url):
         return []
     try:
-        keyring = read_keyring(settings.data / KEYRING_FILE)
+        keyring = read_keyring(keyring_path(settings))
     except KeyringInvalid:
         return []  # told already
     addresses = Addresses.of(settings, port=settings.port)
@@ -96,6 +101,12 @@ async def delivery_url(visit: Visit) -> list[Finding]:
         "Let the proxy or CDN pass path and query on unchanged, to this server; or mend SAFELIGHT_DELIVERY_URL, "
         "SAFELIGHT_UPLOADS_URL, SAFELIGHT_PUBLIC_URL",
     )
+
+
+async def _free_or_ours(settings: Settings, address: str) -> list[Finding]:
+    if await _not_alive(address):
+        return _bind(settings.host, settings.port)
+    return fine("port", f"a server answers at {address}")
 
 
 def _bind(host: str, number: int) -> list[Finding]:

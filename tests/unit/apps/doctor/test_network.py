@@ -96,3 +96,19 @@ async def test_public_addresses_are_looked_at_only_where_they_are_set(visit: Mak
 async def _other_program(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 - the shape of ASGI
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
     await send({"type": "http.response.body", "body": b"<h1>It works</h1>"})
+
+
+async def test_on_postgres_the_servers_may_be_on_other_machines(visit: MakeVisit) -> None:
+    (found,) = await port(visit(running=True, port=0, database_url="postgresql://me@db.example/safelight"))
+
+    assert found.level is Level.OK
+    assert "free" in found.seen
+
+
+async def test_signed_urls_of_a_bucket_are_left_to_the_look_at_the_bucket(visit: MakeVisit) -> None:
+    storage_url = "s3://bucket?region=eu-central-1"
+
+    (found,) = await delivery_url(visit(running=True, public_url="http://127.0.0.1:9", storage_url=storage_url))
+
+    assert found.level is Level.OK
+    assert "doctor --storage" in found.seen
