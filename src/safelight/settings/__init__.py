@@ -222,7 +222,7 @@ class Settings(BaseSettings):
     max_job_tries: int = Field(
         5, ge=1, description="Workers that a job may end, as some purges might; then it is held: safelight jobs"
     )
-    stop_grace: Seconds = Field(
+    stop_grace: Delay = Field(
         timedelta(seconds=5), description="Time for images under way to end, once stopped; the rest is handed back"
     )
 

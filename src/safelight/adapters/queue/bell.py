@@ -1,8 +1,8 @@
 """Tells workers on every host that jobs came.
 
-PgQueuer's trigger would do so in each transaction; but Postgres lets no two that notify commit at the same time, and so
-confirms would wait for each other's disk. A NOTIFY that follows the commits, one for however many there were, keeps
-nobody waiting. Should it be lost, a worker looks for itself soon.
+PgQueuer's trigger would do so in each transaction; but Postgres lets no two that notify commit at the same time. A
+NOTIFY that follows the commits, one for however many there were, keeps nobody waiting. Should it be lost, a worker
+looks for itself soon.
 """
 
 import asyncio
