@@ -1,7 +1,12 @@
 """`safelight storage migrate`: from store to store, beside a running server."""
 
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +26,7 @@ def bucket(s3: S3Place, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_folder_is_copied_beside_the_server_and_a_second_time_nothing(
-    server: Server, call_as_application: CallAs, command: Any, file: bytes, tmp_path: Any
+    server: Server, call_as_application: CallAs, command: Any, file: bytes, tmp_path: Path
 ):
     with call_as_application(server) as api:
         api.ready(file)
@@ -66,3 +71,32 @@ def test_a_place_that_is_none_is_told(command: Any, origin: str, target: str, sa
 
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_a_pass_that_is_killed_goes_on_where_it_was(
+    server: Server, call_as_application: CallAs, command: Any, picture: Callable[[int], bytes], tmp_path: Path
+):
+    with call_as_application(server) as api:
+        images = [api.uploaded(picture(number)) for number in range(6)]
+        for image in images:
+            api.final(image["id"])
+    target = tmp_path / "other"
+    words = ["storage", "migrate", "--from", server.data, "--to", target, "--data", server.data, "--parallel", "1"]
+
+    killed = subprocess.Popen(  # noqa: S603 - our own program, with a test's words
+        [sys.executable, "-m", "safelight", *map(str, words)], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    while not len(files_below(target / "store" / "objects")) > 2:
+        assert killed.poll() is None
+        time.sleep(0.001)
+    killed.kill()
+    killed.wait()
+    before = {path: path.read_bytes() for path in files_below(target / "store" / "objects")}
+    done = command(*words, "--verify")
+
+    whole = {path.relative_to(server.data) for path in server.stored("objects") if "incoming" not in path.parts}
+    assert 0 < len(before) < len(whole)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"\b{len(whole) - len(before)} objects copied and compared", done.stdout)
+    assert whole == {path.relative_to(target) for path in files_below(target / "store" / "objects")}
+    assert all((target / path).read_bytes() == (server.data / path).read_bytes() for path in whole)
