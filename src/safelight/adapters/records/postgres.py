@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from safelight.adapters.records.engine import Observe, connected, ignore, storage_failures, timed
+from safelight.adapters.records.engine import OUR_MISTAKES, Observe, connected, ignore, timed
 from safelight.adapters.records.outbox import Outboxes
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.errors import Busy, StorageFailed
@@ -92,14 +92,13 @@ class PostgresDatabase:
 def postgres_failures() -> Iterator[None]:
     """Turn what is raised where Postgres cannot be reached, or breaks off, into StorageFailed; or Busy, where it is."""
     try:
-        with storage_failures():
-            yield
+        yield
     except PoolTimeout as error:
         raise Busy from error
-    except StorageFailed as failed:
-        if isinstance(failed.__cause__, DBAPIError):
-            raise _meant(failed.__cause__) or failed from failed.__cause__
+    except OUR_MISTAKES:
         raise
+    except DBAPIError as error:
+        raise _meant(error) from error
     except OSError as error:
         raise StorageFailed(
             f"the database cannot be reached: {str(error) or type(error).__name__}. See that Postgres runs, and what "
@@ -112,16 +111,15 @@ def sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _meant(error: DBAPIError) -> Busy | StorageFailed | None:
-    """Return what an error of Postgres means to whoever called, where it is more than its words say."""
+def _meant(error: DBAPIError) -> Busy | StorageFailed:
+    """Return what an error of Postgres means to whoever called."""
     code = sqlstate(error)
     if code in CROSSED:
         return Busy()
+    cure = ""
     if code == TOO_MANY_CONNECTIONS:
-        return StorageFailed(
-            f"the database says: {error.orig}. Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS"
-        )
-    return None
+        cure = ". Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS"
+    return StorageFailed(f"the database says: {error.orig}{cure}")
 
 
 @asynccontextmanager
