@@ -32,6 +32,8 @@ scan = Kind("scan", accept="tiff", max_bytes="1GB", variants={"thumb": cover(96,
 MOST_MEMORY = 200 << 20
 """Of the server, with all of its libraries: it holds pieces of a file, and never the whole."""
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
 UPLOADER = """
 import sys, time
 from safelight_client import Client, parts
@@ -249,3 +251,13 @@ def test_what_a_killed_client_had_sent_need_not_be_sent_again(
     assert missing == [2, 3]
     assert api.post(f"/{image['id']}/confirm").status_code == 202
     eventually(lambda: api.get(f"/{image['id']}").json()["status"] == "ready")
+
+
+def test_the_command_line_sends_parts_without_being_told(server: Server, scan: Path, command: Command) -> None:
+    words = ("--kind", "scan", "--url", server.url, "--key", server.key)
+
+    uploaded = command("upload", scan, *words)
+
+    assert uploaded.returncode == 0, uploaded.stdout + uploaded.stderr
+    assert f"{scan.name}" in uploaded.stdout
+    assert "3000x2240" in uploaded.stdout

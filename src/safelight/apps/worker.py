@@ -150,22 +150,24 @@ async def _sweep(world: World) -> None:
     grace = max(settings.orphan_grace, settings.body_timeout)
     signed = 2 * settings.download_bucket + REDIRECT_MAX_AGE
     with world.metrics.step("sweep"):
-        await sweep_orphans(
-            records=world.records,
-            objects=world.objects,
-            clock=world.clock,
-            grace=grace,
-            batch=settings.upkeep_batch,
-            retired_for=max(grace, signed),
-            prefixes=EVERYTHING if world.disk is not None else _turn(world),
-        )
-        await sweep_uploads(
-            records=world.records,
-            objects=world.objects,
-            clock=world.clock,
-            grace=grace,
-            batch=settings.upkeep_batch,
-        )
+        try:
+            await sweep_orphans(
+                records=world.records,
+                objects=world.objects,
+                clock=world.clock,
+                grace=grace,
+                batch=settings.upkeep_batch,
+                retired_for=max(grace, signed),
+                prefixes=EVERYTHING if world.disk is not None else _turn(world),
+            )
+        finally:  # an object that cannot be removed keeps no upload open
+            await sweep_uploads(
+                records=world.records,
+                objects=world.objects,
+                clock=world.clock,
+                grace=grace,
+                batch=settings.upkeep_batch,
+            )
 
 
 def _turn(world: World) -> Sequence[str]:

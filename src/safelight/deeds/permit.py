@@ -53,6 +53,8 @@ async def permitted_upload(
     Raises UnsupportedTransport, TooLarge.
     """
     key, multipart = keys.incoming_of(image, attempt), objects.multipart
+    if multipart is not None and image.declared_bytes > multipart.largest_bytes:
+        raise TooLarge(actual=image.declared_bytes, allowed=multipart.largest_bytes)
     if multipart is None or not multipart.begins or not _goes_in_parts(image, transport):
         yield Permitted(
             signer.sign_upload(
@@ -65,8 +67,6 @@ async def permitted_upload(
             )
         )
         return
-    if image.declared_bytes > multipart.largest_bytes:
-        raise TooLarge(actual=image.declared_bytes, allowed=multipart.largest_bytes)
     multipart_id = await multipart.begin(key, content_type=image.declared_type)
     try:
         yield Permitted(PartedUpload(Division(image.declared_bytes), expires_at), multipart_id)

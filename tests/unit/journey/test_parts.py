@@ -143,9 +143,10 @@ async def test_a_store_that_ends_what_was_begun_takes_new_files_whole(stage: Any
     assert (await confirm(stage, begun)).state is State.UPLOADED
 
 
-async def test_a_file_that_the_store_could_not_copy_is_refused(stage: Any):
+@pytest.mark.parametrize("transport", [None, "put"])
+async def test_a_file_that_the_store_could_not_copy_is_refused(stage: Any, transport: str | None):
     with pytest.raises(TooLarge) as refused:
-        await request(stage, bytes=(5 << 30) + 1)
+        await request(stage, bytes=(5 << 30) + 1, transport=transport)
 
     assert refused.value.allowed == 5 << 30
     assert await opened(stage) == set()
