@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def storage(s3: S3Place) -> str:
 
 @pytest.fixture(scope="module")
 def server(s3: S3Place, storage: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on a bucket, which takes what is over 9 MB in parts."""
+    """A server on a bucket, which takes what is over 9 MB in parts, and often sweeps up what nobody waits for."""
     folder = tmp_path_factory.mktemp("multipart")
     (folder / "images.py").write_text(KINDS)
     settings = {
@@ -67,6 +68,9 @@ def server(s3: S3Place, storage: str, tmp_path_factory: pytest.TempPathFactory) 
         "storage_url": storage,
         "multipart_above": "9MB",
         "min_free_bytes": "0",
+        "sweep_every": "1",
+        "orphan_grace": "2",
+        "body_timeout": "2",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3.environment.items():
@@ -261,3 +265,37 @@ def test_the_command_line_sends_parts_without_being_told(server: Server, scan: P
     assert uploaded.returncode == 0, uploaded.stdout + uploaded.stderr
     assert f"{scan.name}" in uploaded.stdout
     assert "3000x2240" in uploaded.stdout
+
+
+def test_an_upload_goes_on_after_the_server_was_killed(
+    server: Server, api: httpx.Client, scan: Path, eventually: Callable[..., None]
+) -> None:
+    content = scan.read_bytes()
+    image_id = request(api, len(content))["id"]
+    send(api, image_id, content, 1, 2)
+
+    server.kill()
+    server.start()
+    missing = api.get(f"/{image_id}/parts").json()["missing"]
+    send(api, image_id, content, *missing)
+
+    assert missing == [3]
+    assert api.post(f"/{image_id}/confirm").status_code == 202
+    eventually(lambda: api.get(f"/{image_id}").json()["status"] == "ready")
+
+
+@pytest.mark.usefixtures("server")
+def test_an_upload_whose_request_was_killed_before_it_was_noted_is_swept_up(
+    storage: str, s3_credentials: S3Credentials, left_of: Callable[[str], list[str]], eventually: Callable[..., None]
+) -> None:
+    image_id = keys.ImageId("0190aaaabbbbccccddddeeeeffff0123")
+
+    async def begin() -> None:
+        async with open_s3_store(S3Address.parse(storage), s3_credentials) as objects:
+            key = keys.incoming(image_id, datetime.now(UTC), 1)
+            await objects.multipart.begin(key, content_type="image/tiff")
+
+    asyncio.run(begin())
+
+    assert len(left_of(image_id)) == 1
+    eventually(lambda: left_of(image_id) == [])
