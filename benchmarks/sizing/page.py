@@ -114,7 +114,7 @@ def _needs(costs: Costs, projected: Sequence[Projection], assumed: Assumed) -> I
             ["cores of Postgres", *(_number(p.database_cores) for p in projected)],
             ["statements a second at the peak", *(_number(p.statements_per_second) for p in projected)],
             ["writing transactions a second at the peak", *(_number(p.commits_per_second) for p in projected)],
-            ["WAL at the peak", *(f"{_number(p.wal_mb_s)} MB/s" for p in projected)],
+            ["WAL at the peak", *(f"{_bytes(p.wal_mb_s * 1e6)}/s" for p in projected)],
             [f"Postgres after {load.months} months", *(_bytes(p.rows_gb * 1e9) for p in projected)],
             [f"objects after {load.months} months", *(_number(p.stored_objects) for p in projected)],
             [f"bucket after {load.months} months", *(_bytes(p.stored_gb * 1e9) for p in projected)],

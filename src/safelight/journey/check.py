@@ -20,7 +20,7 @@ class Standing:
     @property
     def is_final(self) -> bool:
         """Whether there is nothing more to wait for. A held image waits for its application, not for us."""
-        return self.image.state in FINAL or self.image.state is State.HELD
+        return _is_final(self.image)
 
 
 async def check_image(
@@ -41,11 +41,12 @@ async def check_image(
     until = clock.now() + at_most
     async with signals.waiter(image_id) as waiter:
         while True:
-            standing = await _standing(image_id, records)
+            async with records.glance() as snapshot:  # each rendition wakes everyone who waits
+                image = await snapshot.image(image_id)
             left = until - clock.now()
-            news = seen is not None and standing.image.revision != seen
-            if standing.is_final or news or left <= timedelta(0):
-                return standing
+            news = seen is not None and image.revision != seen
+            if _is_final(image) or news or left <= timedelta(0):
+                return await _standing(image_id, records)
             await waiter.wait(left)
 
 
@@ -65,6 +66,10 @@ async def follow_image(
                 return
             seen = standing.image.revision
             await waiter.wait(at_least_every)
+
+
+def _is_final(image: Image) -> bool:
+    return image.state in FINAL or image.state is State.HELD
 
 
 async def _standing(image_id: ImageId, records: Records) -> Standing:
