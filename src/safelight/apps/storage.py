@@ -113,7 +113,7 @@ async def open_bucket(
 ) -> AsyncIterator[tuple[S3ObjectStore, S3Credentials]]:
     """Open a bucket with the credentials that are found. Raises StorageFailed where there are none."""
     async with (
-        open_credentials() as credentials,
+        open_credentials(address.aws_profile) as credentials,
         open_s3_store(address, credentials, observe=observe) as objects,
     ):
         yield objects, credentials

@@ -35,7 +35,10 @@ class Change:
 @asynccontextmanager
 async def open_requests(address: S3Address) -> AsyncIterator[S3Requests]:
     """Open a bucket for signed calls, with the credentials that are found. Raises StorageFailed."""
-    async with open_credentials() as credentials, httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client:
+    async with (
+        open_credentials(address.aws_profile) as credentials,
+        httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client,
+    ):
         yield S3Requests(client, address, credentials)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from safelight.adapters.s3.profiles import PROFILES, Profile
 
-PARAMETERS = ("profile", "region", "endpoint", "public_endpoint", "path_style", "prefix")
+PARAMETERS = ("profile", "region", "endpoint", "public_endpoint", "path_style", "prefix", "aws_profile")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """S3 User Guide, "General purpose buckets naming rules"."""
@@ -24,7 +24,8 @@ EXAMPLE = "s3://bucket?region=eu-central-1 or s3://bucket?profile=minio&endpoint
 class S3Address:
     """One bucket, or the part of it under `prefix`: how we reach it, and how clients do.
 
-    Endpoints have no slash at the end; the prefix ends with one, or is empty. Credentials are never part of it.
+    Endpoints have no slash at the end; the prefix ends with one, or is empty. Credentials are never part of it, but
+    `aws_profile` may name those of the shared files that are meant, where there are several.
     """
 
     bucket: str
@@ -34,6 +35,7 @@ class S3Address:
     public_endpoint: str
     path_style: bool
     prefix: str = ""
+    aws_profile: str | None = None
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -66,6 +68,7 @@ class S3Address:
             else endpoint,
             path_style=_path_style(given, profile, bucket),
             prefix=_prefix(given),
+            aws_profile=given.get("aws_profile"),
         )
 
     def url(self, key: str = "") -> str:

@@ -54,12 +54,14 @@ class S3Credentials:
 
 
 @asynccontextmanager
-async def open_credentials() -> AsyncIterator[S3Credentials]:
+async def open_credentials(aws_profile: str | None = None) -> AsyncIterator[S3Credentials]:
     """Find credentials, and keep them fresh until the end of the block. Raises StorageFailed where there are none.
+
+    With `aws_profile` they are those of that name in the shared files, whatever else there is.
 
     A URL that was signed with a key that ends is good no longer than that: 10 minutes at least.
     """
-    source = await asyncio.to_thread(_find)
+    source = await asyncio.to_thread(_find, aws_profile)
     credentials = S3Credentials(await asyncio.to_thread(_read, source), renewed=_ends(source))
     if not credentials.renewed:
         yield credentials
@@ -82,10 +84,10 @@ async def _keep_fresh(credentials: S3Credentials, source: Credentials) -> None:
             log.warning("credentials_not_renewed", reason=failed.reason)
 
 
-def _find() -> Credentials:
+def _find(aws_profile: str | None) -> Credentials:
     """Return where keys come from. Blocks, and may ask the network."""
     try:
-        found = Session().get_credentials()
+        found = Session(profile=aws_profile).get_credentials()
     except BotoCoreError as error:
         raise StorageFailed(f"no credentials can be read: {error}") from error
     if found is None:

@@ -23,7 +23,7 @@ def test_a_bucket_at_aws_needs_its_region_alone():
 def test_everything_can_be_named():
     address = S3Address.parse(
         "s3://bucket?profile=minio&region=here&endpoint=http://minio:9000&public_endpoint=https://files.example/"
-        "&path_style=true&prefix=/one/part/"
+        "&path_style=true&prefix=/one/part/&aws_profile=old"
     )
 
     assert address == S3Address(
@@ -34,6 +34,7 @@ def test_everything_can_be_named():
         "https://files.example",
         path_style=True,
         prefix="one/part/",
+        aws_profile="old",
     )
     assert address.url(KEY) == f"http://minio:9000/bucket/one/part/{KEY}"
     assert address.public_url(KEY) == f"https://files.example/bucket/one/part/{KEY}"

@@ -39,6 +39,18 @@ async def test_a_shared_file_is_read(tmp_path: Path):
         assert credentials.current().access_key == "AKIDFILE"
 
 
+async def test_those_that_the_address_names_come_before_all_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    (tmp_path / "credentials").write_text("[old]\naws_access_key_id = AKIDOLD\naws_secret_access_key = secret\n")
+
+    async with open_credentials("old") as credentials:
+        assert credentials.current().access_key == "AKIDOLD"
+    with pytest.raises(StorageFailed, match="new"):
+        async with open_credentials("new"):
+            pass
+
+
 async def test_where_there_are_none_it_is_said_how_to_give_them():
     with pytest.raises(StorageFailed, match="AWS_ACCESS_KEY_ID"):
         async with open_credentials():
@@ -73,7 +85,7 @@ async def test_keys_that_end_are_renewed_and_those_of_before_stay_while_that_fai
 ):
     role = Role(times=times)
     found = RefreshableCredentials.create_from_metadata(role(), role, "role")
-    monkeypatch.setattr(s3_credentials, "_find", lambda: found)
+    monkeypatch.setattr(s3_credentials, "_find", lambda _profile: found)
     monkeypatch.setattr(s3_credentials, "SEEN_AFTER_EVERY", timedelta(0))
 
     async with open_credentials() as credentials:

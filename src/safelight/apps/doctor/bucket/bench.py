@@ -122,7 +122,10 @@ class Bench:
 @asynccontextmanager
 async def open_bench(address: S3Address, settings: Settings, clock: Clock) -> AsyncIterator[Bench]:
     """Open a bucket for probes, and remove at the end what they wrote. Raises StorageFailed without credentials."""
-    async with open_credentials() as credentials, httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as http:
+    async with (
+        open_credentials(address.aws_profile) as credentials,
+        httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as http,
+    ):
         bench = Bench(
             settings=settings,
             address=address,
