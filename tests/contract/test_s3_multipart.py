@@ -50,6 +50,20 @@ class TestS3(MultipartContract):
         assert refused.status_code == httpx.codes.FORBIDDEN
         assert await objects.multipart.parts(INCOMING, multipart_id) == []
 
+    @pytest.mark.parametrize("further", [{}, {"x-amz-copy-source-range": "bytes=0-4"}])
+    async def test_a_part_is_no_copy_of_another_object(
+        self, objects: S3ObjectStore, browser: httpx.AsyncClient, s3_url: str, further: dict[str, str]
+    ) -> None:
+        multipart_id = await begin(objects)
+        signed = await sign(objects, multipart_id, 1, LAST)
+        address = S3Address.parse(s3_url)
+        copied = {"x-amz-copy-source": f"{address.bucket}/{address.prefix}{INCOMING}", **further}
+
+        refused = await browser.put(signed.url, content=LAST, headers=copied)
+
+        assert refused.status_code == httpx.codes.FORBIDDEN
+        assert await objects.multipart.parts(INCOMING, multipart_id) == []
+
     @pytest.mark.parametrize(
         ("signed", "sent"), [("partNumber=1", "partNumber=2"), ("partNumber=1", ""), (".1?", ".2?")]
     )

@@ -106,6 +106,33 @@ async def test_other_bytes_than_were_signed_for_are_refused(
     assert await listed(objects) == set()
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"x-amz-copy-source": "{bucket}/{original}"},
+        {"x_amz_copy_source": "{bucket}/{original}"},
+        {"x-amz-copy-source": "{bucket}/{original}", "x-amz-metadata-directive": "REPLACE"},
+        {"x-amz-acl": "public-read"},
+        {"x-amz-grant-read": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'},
+        {"x-amz-tagging": "kept=yes"},
+    ],
+)
+async def test_a_client_can_add_no_header_that_copies_an_object_or_opens_its_own(
+    signer: S3Signer,
+    address: S3Address,
+    objects: S3ObjectStore,
+    browser: httpx.AsyncClient,
+    header: dict[str, str],
+):
+    await objects.put(ORIGINAL, FILE, content_type="application/octet-stream")
+    names = {"bucket": address.bucket, "original": address.prefix + ORIGINAL}
+
+    status = await put(browser, sign(signer), **{name: text.format(**names) for name, text in header.items()})
+
+    assert status == 403
+    assert await listed(objects) == {ORIGINAL}
+
+
 async def test_a_header_that_is_left_out_is_refused(
     signer: S3Signer, objects: S3ObjectStore, browser: httpx.AsyncClient
 ):

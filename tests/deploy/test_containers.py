@@ -15,6 +15,10 @@ import yaml
 
 from behind_nginx import around, free_port, nginx
 from containers import Stage, build, instructions, sent
+from safelight.adapters.s3.signer import NEVER_SENT
+from safelight.adapters.system import SystemClock
+from safelight.apps.doctor.bucket.examine import examine_bucket
+from safelight.apps.doctor.finding import Level
 from safelight.settings import Settings
 from safelight.testing.ceph import CephServer
 from safelight.testing.postgres import PostgresServer
@@ -223,6 +227,24 @@ def test_the_services_of_the_compose_file_take_an_image_together(
     assert image_.variants["thumb"].renditions[0].url.startswith(f"http://127.0.0.1:{ports.bucket}/{bucket}/public/")
     assert f'"PUT /{bucket}/incoming/' in (tmp_path / "access.log").read_text()
     assert ended == [0, 0]
+
+
+async def test_the_gateway_keeps_clients_from_adding_headers_to_what_was_signed(servers: Servers, tmp_path: Path):
+    ports = Ports()
+    storage = servers.ceph.storage_url(servers.ceph.create_bucket()).replace("profile=ceph", "profile=generic")
+    url = f"{storage}&public_endpoint=http://127.0.0.1:{ports.bucket}"
+
+    with gateway(tmp_path, ports, servers.ceph), pytest.MonkeyPatch.context() as patch:
+        for name, value in servers.ceph.environment.items():
+            patch.setenv(name, value)
+        found = {one.name: one.level async for one in examine_bucket(url, Settings(), clock=SystemClock())}
+
+    assert found["upload"] is found["added headers"] is Level.OK
+
+
+@pytest.mark.parametrize("name", NEVER_SENT)
+def test_the_gateway_drops_every_header_that_no_client_may_send(name: str):
+    assert f'proxy_set_header {name} "";' in (COMPOSE_FILE.parent / "gateway.conf").read_text()
 
 
 def answers(port: int) -> bool:

@@ -29,6 +29,7 @@ EVERYTHING = {
     "oversized",
     "undersized",
     "other type",
+    "added headers",
     "expired",
     "replayed",
     "forms",
@@ -147,9 +148,10 @@ async def test_a_rule_that_removes_what_is_needed_is_found(bucket: BucketRules, 
 async def test_a_profile_that_counts_on_less_is_warned_of_what_then_protects(examine: Examine, own_bucket: str):
     found = await examine(own_bucket.replace("profile=ceph", "profile=generic"))
 
-    assert levels(found) == {"replayed": Level.WARNING}
+    assert levels(found) == {"replayed": Level.WARNING, "added headers": Level.WRONG}
     assert "the worker reads by ETag" in found["replayed"].cure
     assert found["forms"].seen.startswith("not offered")
+    assert found["added headers"].seen.endswith("made a copy of another object and an object that everybody may read")
 
 
 @pytest.mark.usefixtures("bucket")

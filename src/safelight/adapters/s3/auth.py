@@ -3,7 +3,7 @@
 By themselves they take the time from the clock, and write what they sign into a log, session tokens included.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,14 +53,16 @@ class SigV4:
         expires_at: datetime,
         headers: Mapping[str, str] = NOTHING,
         params: Mapping[str, str] = NOTHING,
+        absent: Collection[str] = (),
     ) -> str:
         """Return a URL that does this within that time, sent with these headers and no others of their names.
 
+        Those that are `absent` may not be sent at all, where the server knows that of signed headers.
         Equal arguments give equal URLs, as long as the keys are the same.
         """
         request = AWSRequest(method=method, url=url, headers=dict(headers), params=dict(params))
         seconds = int((expires_at - begins_at).total_seconds())
-        signer = S3SigV4QueryAuth(self._credentials.current(), _SERVICE, self._region, expires=seconds)
+        signer = _QueryAuth(self._credentials.current(), self._region, seconds, absent)
         _sign(signer, request, begins_at)
         return str(request.url)
 
@@ -88,6 +90,18 @@ class _HeaderAuth(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
 
     def payload(self, request: AWSRequest) -> str:  # noqa: ARG002 - the signature is botocore's
         return self._payload
+
+
+class _QueryAuth(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    """Signs headers that are absent along with those that are there."""
+
+    def __init__(self, key: AccessKey, region: str, seconds: int, absent: Collection[str]) -> None:
+        super().__init__(key, _SERVICE, region, expires=seconds)
+        self._absent = absent
+
+    def signed_headers(self, headers_to_sign: Any) -> str:
+        there: str = super().signed_headers(headers_to_sign)
+        return ";".join(sorted({*there.split(";"), *self._absent}))
 
 
 def _sign(signer: Any, request: AWSRequest, at: datetime) -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import httpx
 
 from safelight.adapters.s3.requests import S3Requests, refusal
-from safelight.adapters.s3.signer import SKEW
+from safelight.adapters.s3.signer import SKEW, absent_headers
 from safelight.domain import keys
 from safelight.domain.delivery import OCTETS
 from safelight.domain.errors import ObjectChanged, ObjectMissing, StorageFailed
@@ -59,6 +59,7 @@ class S3Multipart:
                 expires_at=expires_at,
                 headers={"content-length": str(size)},
                 params={"partNumber": str(number), "uploadId": multipart_id},
+                absent=absent_headers(self._address),
             )
 
         return [SignedPart(number, size, url(number, size)) for number, size in sizes.items()]

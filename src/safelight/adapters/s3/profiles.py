@@ -26,6 +26,9 @@ class Profile:
     """Whether HTML forms can upload, bounded by a signed policy."""
     copy_if_match: bool = False
     """Whether a copy can be bound to the source's ETag. Else the bytes are copied through this process."""
+    signs_absence: bool = False
+    """Whether a header that is signed, and not sent, keeps clients from adding it. Else the server refuses, by itself,
+    headers of its own that are not signed; or a proxy before it drops them."""
     checksums: frozenset[ChecksumAlgorithm] = frozenset()
     """Checksums that a signed upload is held to. Else the worker holds the bytes to them."""
     equal_parts: bool = False
@@ -81,6 +84,7 @@ _ALL = (
         path_style=True,  # hosts for buckets need `rgw dns name`
         write_once=True,  # tried on 16.2: 412
         post_policy=True,  # tried on 16.2: size, key, type and expiry are held
+        signs_absence=True,  # tried on 16.2, which takes headers that are not signed: a copy of any object, or an ACL
         # Tried on 16.2: x-amz-copy-source-if-match and x-amz-checksum-* are passed over.
     ),
     Profile("generic", region="us-east-1", path_style=True),

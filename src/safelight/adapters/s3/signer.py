@@ -1,6 +1,6 @@
 """URLs of a bucket, signed by ourselves: what they permit is held to by the S3 server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
@@ -23,6 +23,30 @@ REMEMBERED = 10_000
 
 CHECKSUM_HEADER = "x-amz-checksum-{}"
 """S3 API Reference, PutObject: e.g. x-amz-checksum-sha256."""
+
+NEVER_SENT = (
+    "x-amz-acl",
+    "x-amz-copy-source",
+    "x-amz-copy-source-range",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+)
+"""S3 API Reference, PutObject, CopyObject and UploadPartCopy: with them a client could have an object copied that it
+may not read, let everybody read what it uploads, or keep it from being removed. AWS refuses what is not signed."""
+
+
+def absent_headers(address: S3Address) -> Sequence[str]:
+    """Return the headers to sign as absent, in what a client may upload."""
+    return NEVER_SENT if address.profile.signs_absence else ()
 
 
 class S3Signer:
@@ -103,6 +127,7 @@ class S3Signer:
             begins_at=expires_at - self._good_for,
             expires_at=expires_at,
             headers={**headers, "content-length": str(declared_bytes)},
+            absent=absent_headers(self._address),
         )
         return SignedUpload("put", "PUT", url, expires_at, headers=headers)
 

@@ -27,6 +27,7 @@ PROBES: Sequence[Probe] = (
     uploads.other_key,
     uploads.sizes,
     uploads.other_type,
+    uploads.added_headers,
     uploads.expired,
     uploads.replayed,
     uploads.forms,

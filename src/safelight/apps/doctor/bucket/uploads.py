@@ -17,6 +17,11 @@ NOT_HELD = (
     "This server does not hold clients to what was signed, so that anybody with an upload URL may write what he likes. "
     "Use another one, or a proxy that checks signatures"
 )
+OPEN_TO_HEADERS = (
+    "Say profile=ceph in SAFELIGHT_STORAGE_URL where it is Ceph. Else let clients come by a proxy (public_endpoint) "
+    "that drops x-amz-copy-source, x-amz-acl and their like, as deploy/compose/gateway.conf does. Until then anybody "
+    "with an upload URL may have every object that these credentials can read"
+)
 FORGED = "0" * 64
 
 
@@ -64,6 +69,23 @@ async def other_type(bench: Bench) -> list[Finding]:
     """See that a signature is good for one content type."""
     answer = await bench.upload(bench.sign(bench.incoming()), headers={"content-type": "text/html"})
     return see_refused("other type", "another content type than was signed", answer, NOT_HELD)
+
+
+async def added_headers(bench: Bench) -> list[Finding]:
+    """See that a client cannot add headers that copy what it may not read, or open what it uploads to everybody."""
+    source, copied, opened = bench.original(), bench.incoming(), bench.incoming()
+    await bench.put(source, OTHER_CONTENT)
+    named = {"x-amz-copy-source": f"{bench.address.bucket}/{bench.address.prefix}{source}"}
+    copying = await bench.upload(bench.sign(copied), headers=named)
+    opening = await bench.upload(bench.sign(opened), headers={"x-amz-acl": "public-read"})
+    taken = {
+        "a copy of another object": await bench.read(copied) == OTHER_CONTENT,
+        "an object that everybody may read": (await bench.http.get(bench.address.public_url(opened))).is_success,
+    }
+    if any(taken.values()):
+        made = " and ".join(what for what, is_made in taken.items() if is_made)
+        return wrong("added headers", f"by adding headers that were not signed, an upload made {made}", OPEN_TO_HEADERS)
+    return fine("added headers", f"none that copy or open an object are heard ({said(copying)}, {said(opening)})")
 
 
 async def expired(bench: Bench) -> list[Finding]:
