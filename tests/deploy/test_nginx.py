@@ -258,7 +258,9 @@ def test_one_id_stands_in_the_answer_and_in_the_log_and_no_token_does(
     assert secret not in proxied.log
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/readyz"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/readyz", "/metrics/", "/readyz/", "/metrics%2F", "//metrics", "/%6detrics//", "/metrics?a=b"]
+)
 def test_what_is_for_yourselves_is_not_for_everybody(proxied: Proxied, path: str):
     with proxied.client() as http:
         assert http.get(path).status_code == 404
