@@ -130,7 +130,8 @@ class IdempotencyKeyReused(Refused):
 class IdempotencyInProgress(Refused):
     code = "idempotency_in_progress"
     retryable = True
-    text = "A request with this Idempotency-Key is being answered. Ask again in a moment, with the same key."
+    text = "A request with this Idempotency-Key is being answered. Ask again in {retry_after} s, with the same key."
+    retry_after: int
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ refusal changed nothing, and may be asked again.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ from safelight.domain.errors import (
     RequestInvalid,
     TokenInvalid,
 )
+from safelight.domain.to_its_end import to_its_end
 from safelight.domain.tokens import Purpose, image_named_by
 from safelight.domain.who import Role
 from safelight.http.asgi import App, Headers, Message, Receive, Scope, Send, header
@@ -92,8 +94,8 @@ async def once(question: Question, act: Callable[[Send], Awaitable[None]], send:
     gathered = _Gathered()
     try:
         await act(gathered.take)
-    except Exception:
-        await claim.settle(None)
+    except BaseException:  # a call that is cut off as its process is stopped may be sent to another at once
+        await to_its_end(claim.settle(None))
         raise
     answer = gathered.whole()
     await claim.settle(answer)
@@ -162,11 +164,22 @@ def _answer_in(kept: KeptAnswer, question: Question, parts: Parts) -> _Answer:
     if kept.question.digest != question.digest:
         raise IdempotencyKeyReused
     if kept.sealed is None:
-        raise IdempotencyInProgress
+        raise IdempotencyInProgress(_ask_again_in(kept, parts.clock.now()))
     opened = parts.seal.open(kept.sealed, question)
     if opened is None:
         raise IdempotencyKeyReused
     return msgspec.msgpack.decode(opened, type=_Answer)
+
+
+def _ask_again_in(kept: KeptAnswer, now: datetime) -> int:
+    """Return in how many seconds to ask again: after three times what it has taken by now.
+
+    Most calls are answered at once. One whose process was killed is free when its claim ends: whoever waits for that
+    is to have tries left by then.
+    """
+    left = kept.claimed_until - now
+    taken = CLAIM_LASTS - left
+    return max(1, math.ceil(min(3 * taken, left).total_seconds()))
 
 
 async def _send(answer: _Answer, send: Send, *more: tuple[bytes, bytes]) -> None:

@@ -71,8 +71,6 @@ TYPE = "urn:problem-type:safelight:"
 """What the type of every problem begins with; its code follows."""
 
 RETRY_AFTER_SECONDS = "5"
-SOON_SECONDS = "1"
-"""When to ask again for what another request is about to finish."""
 
 WHEN_TO_RETRY = frozenset({429, 503, 507})
 """Statuses whose `Retry-After` clients honour (RFC 9110, 10.2.3)."""
@@ -152,8 +150,8 @@ def _headers_of(error: SafelightError) -> dict[str, str]:
             return {"www-authenticate": "Bearer"}
         case errors.RangeNotSatisfiable(size=size):
             return {"content-range": f"bytes */{size}"}
-        case errors.IdempotencyInProgress():
-            return {"retry-after": SOON_SECONDS}
+        case errors.IdempotencyInProgress(retry_after=seconds):
+            return {"retry-after": str(seconds)}
         case errors.TooManyRequests(policy=policy, allowed=allowed, window_seconds=window, retry_after=seconds):
             limits = rate_headers(policy, allowed=allowed, window_seconds=window, left=0, reset=seconds)
             return {"retry-after": str(seconds), **limits}

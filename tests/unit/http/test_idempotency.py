@@ -361,6 +361,26 @@ async def test_neither_is_a_failure_of_ours(stage: Any, post: Post, monkeypatch:
     assert again.status_code == 201
 
 
+async def test_a_call_that_is_cut_off_leaves_its_key_free(
+    stage: Any, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is when a process is stopped that cannot end it in time: whoever is asked next begins at once."""
+    looked = asyncio.Event()
+
+    async def free_bytes() -> int | None:
+        looked.set()
+        return await asyncio.Event().wait()  # type: ignore[func-returns-value]  # for ever
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.objects, "free_bytes", free_bytes)
+        cut_off = asyncio.create_task(post("/v1/images", AVATAR))
+        await looked.wait()
+        cut_off.cancel()
+        await asyncio.wait([cut_off])
+
+    assert (await post("/v1/images", AVATAR)).status_code == 201
+
+
 async def test_a_claim_that_nobody_answers_runs_out(stage: Any, post: Post, database: sqlite3.Connection) -> None:
     """Its process was killed. Until the claim ends nobody can know that."""
     await post("/v1/images", AVATAR)
@@ -372,6 +392,22 @@ async def test_a_claim_that_nobody_answers_runs_out(stage: Any, post: Post, data
 
     assert code(before) == (409, "idempotency_in_progress")
     assert after.status_code == 201
+
+
+async def test_five_tries_last_until_a_claim_ends_that_nobody_answers(
+    stage: Any, post: Post, database: sqlite3.Connection
+) -> None:
+    """As many as the Python client makes, each when it is told to."""
+    await post("/v1/images", AVATAR)
+    database.execute("UPDATE answer SET sealed = NULL")
+
+    waits = []
+    while (answer := await post("/v1/images", AVATAR)).status_code == 409:
+        waits.append(int(answer.headers["retry-after"]))
+        stage.clock.advance(timedelta(seconds=waits[-1]))
+
+    assert waits == [1, 3, 12, 44]
+    assert answer.status_code == 201
 
 
 async def test_an_answer_is_kept_for_as_long_as_the_setting_says(stage: Any, post: Post) -> None:
