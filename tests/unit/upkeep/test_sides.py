@@ -25,6 +25,7 @@ class Unsure:
         self._records = stage.records
         self._left = number
         self.reading = stage.records.reading
+        self.glance = stage.records.glance
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
