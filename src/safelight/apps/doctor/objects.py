@@ -49,7 +49,8 @@ async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     settings = visit.settings
     if not _is_there(visit):
         return []
-    grace = max(settings.orphan_grace, settings.body_timeout) + 2 * settings.sweep_every
+    turns = timedelta(0) if settings.storage_url is None else settings.sweep_whole_every  # of a bucket's parts
+    grace = max(settings.orphan_grace, settings.body_timeout) + 2 * max(settings.sweep_every, turns)
     found, whole = await _orphans(visit, records, grace)
     where = "" if whole else f" in what {ORPHANS_WITHIN_S:.0f} s were enough to see"
     if not found:

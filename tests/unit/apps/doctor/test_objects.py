@@ -13,9 +13,12 @@ from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.records.store import SqlRecords
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.objects import missing_objects, orphans
+from safelight.apps.storage import open_store
 from safelight.domain import keys
-from safelight.domain.image import Image, State
+from safelight.domain.image import Image, ImageId, State
 from safelight.testing.contracts.records import image_in
+from safelight.testing.fakes import FrozenClock
+from safelight.testing.s3 import S3Place
 from safelight.testing.samples import rendition
 
 MakeVisit = Callable[..., Visit]
@@ -86,6 +89,21 @@ async def test_old_objects_without_a_record_are_told_and_left(
     assert orphan in found.seen
     assert "older database" in found.cure
     assert (await objects.head(orphan)).bytes == len(b"bytes")
+
+
+async def test_an_orphan_in_a_bucket_may_wait_for_its_turn(
+    visit: MakeVisit, records: SqlRecords, s3: S3Place, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    soon, later = (FrozenClock(datetime.now(UTC) + timedelta(hours=hours)) for hours in (4, 50))
+    async with open_store(s3_url, visit(storage_url=s3_url).settings) as bucket:
+        await bucket.put(keys.original(ImageId("f" * 32)), b"nobody's", content_type="image/jpeg")
+
+    (waiting,) = await orphans(visit(storage_url=s3_url, clock=soon), records)
+    (found,) = await orphans(visit(storage_url=s3_url, clock=later), records)
+
+    assert (waiting.level, found.level) == (Level.OK, Level.WARNING)
 
 
 async def _ready_image(records: SqlRecords, objects: DiskObjectStore) -> Image:
