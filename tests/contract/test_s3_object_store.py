@@ -1,11 +1,15 @@
 """The store on a real S3 server keeps the contract of object stores."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
+from safelight.adapters.disk.object_store import DiskObjectStore
+from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.credentials import S3Credentials
 from safelight.adapters.s3.object_store import S3ObjectStore, open_s3_store
@@ -59,3 +63,16 @@ async def test_every_call_is_timed(s3_url: str, s3_credentials: S3Credentials):
             await objects.delete(key)
 
     assert heard == ["put", "head", "get", "copy", "delete", "delete"]
+
+
+class TestFolderAndBucket(ObjectStoreContract):
+    """While objects move from one to the other, the two together are a store as well."""
+
+    @pytest.fixture
+    async def objects(self, s3_credentials: S3Credentials, s3_url: str, tmp_path: Path) -> AsyncIterator[MirroredStore]:
+        with ThreadPoolExecutor(4) as io:
+            async with open_s3_store(S3Address.parse(s3_url), s3_credentials) as bucket:
+                objects = MirroredStore(bucket, DiskObjectStore(tmp_path, io=io))
+                yield objects
+                async for stored in objects.list(""):
+                    await objects.delete(stored.key)
