@@ -25,7 +25,11 @@ RENDITIONS = "SELECT image_id, variant, fingerprint, format, width, height, byte
 DELIVERIES = "SELECT id, image_id, event, settled_at, last_error FROM delivery"
 OWNERS = "SELECT id, images, bytes, open_uploads FROM owner"
 CLAIMS = "SELECT caller FROM answer WHERE sealed IS NULL AND claimed_until > now()"
-JOBS = f"SELECT convert_from(payload, 'UTF8') AS job, status::text FROM {QUEUE}"  # noqa: S608 - our own name
+JOBS = f"""
+    SELECT convert_from(payload, 'UTF8') AS job, status::text FROM {QUEUE}
+    WHERE convert_from(payload, 'UTF8') NOT LIKE 'Upkeep %'
+"""  # noqa: S608 - our own name
+"""Upkeep is always queued for its next time."""
 READY_EVENTS = "SELECT image_id, count(*) AS times FROM audit_event WHERE action = 'image.ready' GROUP BY image_id"
 
 
