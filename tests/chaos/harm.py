@@ -263,11 +263,10 @@ class Chaos:
                 line.flow()
             return between
 
-    def _outlive_lease(self) -> str | None:
+    def _outlive_lease(self) -> str:
         """Stop a worker with all that it has in hand, until others have taken it; it wakes up and knows nothing."""
-        with self._taken(self.servers.clusters["disk"].workers) as worker:
-            if worker is None:
-                return None
+        worker = self.servers.clusters["disk"].workers[0]
+        with self._lock_of(worker):
             seconds = self.servers.lease_s + 3
             self.tell(f"SIGSTOP {_name(worker)} for {seconds:g} s")
             os.kill(worker.pid, signal.SIGSTOP)
@@ -275,7 +274,7 @@ class Chaos:
                 time.sleep(seconds)
             finally:
                 os.kill(worker.pid, signal.SIGCONT)
-            return _name(worker)
+        return _name(worker)
 
     def _fill_disk(self) -> str | None:
         self.tell(f"fill the disk for {FULL_FOR_S:g} s ({self.servers.disk.kind})")
@@ -300,11 +299,15 @@ class Chaos:
     def _wait(self) -> None:
         time.sleep(self.chance.uniform(0, DOWN_AT_MOST_S))
 
+    def _lock_of(self, server: object) -> threading.Lock:
+        """Return what whoever hurts a server holds."""
+        return self._busy.setdefault(id(server), threading.Lock())
+
     @contextmanager
     def _taken(self, servers: Sequence[Server]) -> Iterator[Server | None]:
         """Return a block in which one of the servers is this thread's to hurt; None where all are being hurt."""
         for server in self.chance.sample(servers, len(servers)):
-            lock = self._busy.setdefault(id(server), threading.Lock())
+            lock = self._lock_of(server)
             if lock.acquire(blocking=False):
                 try:
                     yield server

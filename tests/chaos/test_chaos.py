@@ -30,5 +30,6 @@ def test_nothing_is_lost_whatever_is_killed(tmp_path: Path, capsys: pytest.Captu
     with capsys.disabled():
         Console(file=sys.stdout, width=110, highlight=False).print("", as_table(report))
     assert report.is_clean, "\n".join(told)
-    assert all(side.count.figures["ready"] and side.count.figures["rejected"] for side in report.sides.values())
+    assert all(side.count.figures["ready"] for side in report.sides.values())
+    assert any(side.count.figures["rejected"] for side in report.sides.values())
     assert report.recoveries.keys() > {"disk full", "worker stopped beyond its lease"}

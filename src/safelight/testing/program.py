@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -121,10 +122,11 @@ class Program:
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
         said = ""
-        while (line := lines.get(timeout=START_WITHIN_S)) is not None:
-            said += line
-            if found := LISTENS.search(line):
-                return found[1]
+        with suppress(queue.Empty):  # it takes too long
+            while (line := lines.get(timeout=START_WITHIN_S)) is not None:
+                said += line
+                if found := LISTENS.search(line):
+                    return found[1]
         raise RuntimeError(f"safelight {self._words[0]} did not start: {said}{self.log}")
 
     def _read(self, lines: queue.Queue[str | None]) -> None:
