@@ -235,3 +235,26 @@ def test_a_mirror_is_another_store_and_at_least_one_of_the_two_is_a_bucket(
         Settings(**given)
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["hid/den", "1234/hid", "hid#den", "hid?den", "hid/d@n"])
+def test_a_password_that_cuts_a_database_url_is_refused_and_not_repeated(password: str):
+    told_of = told(database_url=f"postgresql://me:{password}@db.example:5432/safelight")["database_url"]
+
+    assert "/ %2F" in told_of
+    assert password[:3] not in told_of
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hid%2Fden@db.example:5432/safelight",
+        "postgresql+asyncpg://me@[::1]/safelight",
+        "postgres:///safelight?host=/var/run/postgresql",
+    ],
+)
+def test_a_database_url_is_taken_in_each_of_its_forms(url: str):
+    taken = Settings(database_url=url).database_url
+
+    assert taken is not None
+    assert taken.get_secret_value() == url

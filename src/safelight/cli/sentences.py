@@ -1,6 +1,7 @@
 """Turns what can go wrong into sentences that say what to do next."""
 
 import errno
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,13 +63,17 @@ def sentence(error: Exception, using: Settings | None) -> str | None:
     return None
 
 
+SECRET_IN_URL = re.compile("://.*[@?]")
+"""Where a URL may hold credentials, though none should."""
+
+
 def of_settings(error: ValidationError) -> list[str]:
     """Return a line for every bad setting. Secrets are not repeated."""
     return [_of_setting(str(bad["loc"][0]), bad["input"], bad["msg"]) for bad in error.errors()]
 
 
 def _of_setting(name: str, given: object, why: str) -> str:
-    is_secret = "SecretStr" in str(Settings.model_fields[name].annotation)
+    is_secret = "SecretStr" in str(Settings.model_fields[name].annotation) or SECRET_IN_URL.search(str(given))
     shown = "" if is_secret or given is None else f" = {str(given)!r}"
     return f"{names()[name]}{shown}: {why.removeprefix('Value error, ')}"
 

@@ -68,10 +68,22 @@ def _words(value: object) -> object:
 
 def _postgres(url: SecretStr) -> SecretStr:
     """See that it is a Postgres URL with a database's name. Raises ValueError, which does not repeat it."""
-    secret = url.get_secret_value()
-    if not secret.startswith(DATABASE_SCHEMES) or not urlsplit(secret).path.strip("/"):
-        raise ValueError("must have the form postgresql://user:password@host:5432/database")
+    if not _is_postgres(url.get_secret_value()):
+        raise ValueError(
+            "must have the form postgresql://user:password@host:5432/database; in the password, % is written %25, "
+            "/ %2F, # %23, ? %3F and @ %40"
+        )
     return url
+
+
+def _is_postgres(url: str) -> bool:
+    """Return whether it is one that all drivers read alike: a slash in a password ends the host for one of them."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return False
+    return url.startswith(DATABASE_SCHEMES) and parts.path.strip("/") != "" and "@" not in parts.path
 
 
 def _bucket(url: str) -> str:
