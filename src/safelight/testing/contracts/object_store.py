@@ -161,6 +161,7 @@ class ObjectStoreContract:
             (f"incoming/20261101/{IMAGE}.", {INCOMING}),
             ("incoming/20261102/", set()),
             (f"private/{IMAGE}/", {ORIGINAL}),
+            (f"private/{IMAGE[:6]}", {ORIGINAL}),
             (f"public/{OTHER}/", set()),
             (f"public/{IMAGE}/thumb-", {PUBLIC}),
         ],
