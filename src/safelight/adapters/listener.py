@@ -114,7 +114,7 @@ class PostgresListener:
         try:
             connection.add_termination_listener(lambda _connection: gone.set())
             async with self._one_at_a_time:
-                for channel in self._ears:
+                for channel in [*self._ears]:  # whoever listens to another meanwhile waits to add it
                     await connection.add_listener(channel, self._hear)
                 self._connection = connection
             self._tried.set()

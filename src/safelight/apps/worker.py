@@ -123,15 +123,17 @@ def _backoff(settings: Settings) -> Backoff:
 
 
 async def _reconcile(world: World) -> None:
-    await reconcile(
-        records=world.records,
-        objects=world.objects,
-        signals=world.signals,
-        clock=world.clock,
-        grace=world.settings.body_timeout,
-        limit=world.settings.upkeep_batch,
-    )
-    await world.jobs.forget_finished()
+    try:
+        await reconcile(
+            records=world.records,
+            objects=world.objects,
+            signals=world.signals,
+            clock=world.clock,
+            grace=world.settings.body_timeout,
+            limit=world.settings.upkeep_batch,
+        )
+    finally:
+        await world.jobs.forget_finished()
 
 
 async def _forget(world: World) -> None:

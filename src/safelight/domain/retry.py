@@ -5,8 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+EARLY = timedelta(seconds=1)
+"""A job may come so much before its time: the queue goes by the clock of its database, and each host by its own."""
+
 MAX_DOUBLINGS = 64
 """A microsecond doubled so often is half a million years: further doubling changes no wait, and would overflow."""
+
+
+def is_due(at: datetime | None, *, now: datetime) -> bool:
+    """Whether it is time for what was put off until then, as far as clocks agree; None where it was not put off."""
+    return at is None or at <= now + EARLY
 
 
 def next_attempt(attempts: int, *, now: datetime, base: timedelta, longest: timedelta, jitter: float) -> datetime:

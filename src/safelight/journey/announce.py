@@ -9,7 +9,7 @@ from safelight.domain.errors import DeliveryFailed
 from safelight.domain.events import Delivery, WebhookEvent
 from safelight.domain.jobs import DeliveryId, SendWebhook
 from safelight.domain.report import ImageReport, report
-from safelight.domain.retry import Backoff
+from safelight.domain.retry import Backoff, is_due
 from safelight.domain.urls import Links
 from safelight.ports.clock import Clock
 from safelight.ports.notifier import Notifier
@@ -98,19 +98,26 @@ async def _claim(
     now = clock.now()
     async with records.transaction() as tx:
         owed = await tx.delivery(delivery_id)
-        if owed is None or owed.settled_at is not None or owed.next_attempt_at > now:
+        if owed is None or owed.settled_at is not None or not _is_due(owed, now):
             return None
         attempts = owed.attempts + 1
-        await tx.note_delivery(
+        is_mine = await tx.note_delivery(
             owed.id,
             attempts=attempts,
             next_attempt_at=persistence.backoff.after(attempts, now=now + persistence.timeout),
             settled_at=None,
             last_error=owed.last_error,
         )
+        if not is_mine:  # another worker read it at the same moment, and was faster
+            return None
         image = await tx.image(owed.image_id)
         data = report(image, await tx.renditions(image.id), links, to_application=True)
     return owed, msgspec.json.encode(Message(owed.event, owed.created_at, data))
+
+
+def _is_due(owed: Delivery, now: datetime) -> bool:
+    """Whether to try now: the first time in any case, though the clock of whoever owes it may be ahead."""
+    return owed.attempts == 0 or is_due(owed.next_attempt_at, now=now)
 
 
 async def _settle(

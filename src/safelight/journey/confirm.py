@@ -88,8 +88,8 @@ async def _uploaded(image: Image, attempt: int, objects: ObjectStore) -> StoredO
     try:
         return await objects.head(key)
     except ObjectMissing:
-        if attempt != image.upload_attempt or image.multipart_id is None:
-            raise
+        if attempt != image.upload_attempt or image.multipart_id is None or objects.multipart is None:
+            raise  # where parts are no longer taken, none can become the object
     with suppress(ObjectMissing):  # completed by another call at this very moment, or given up
         await _complete(image, objects)
     return await objects.head(key)

@@ -17,6 +17,7 @@ from safelight.domain.hooks import ClamAV, Scan
 from safelight.domain.image import Image, ImageId, Look, State, Verified
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
+from safelight.domain.retry import is_due
 from safelight.domain.to_its_end import to_its_end
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
@@ -72,7 +73,7 @@ async def process_image(  # noqa: PLR0913 - a step is told its whole world by na
         newer = await _newer(known.kind, kinds, snapshot)
     gate = _Gate(kinds[known.kind].scan if known.kind in kinds else None, scanner, accept=terms.accept_unscanned)
     if known.state is State.UPLOADED and (newer or gate.is_guarded):
-        if known.next_attempt_at is not None and known.next_attempt_at > clock.now():
+        if not is_due(known.next_attempt_at, now=clock.now()):
             return None  # it waits already, and a job for then is queued
         if (waits := _for_a_newer_host(known, newer, clock) or await gate.see()) is not None:
             return known, waits

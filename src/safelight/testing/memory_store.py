@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 
 import google_crc32c
 
@@ -50,7 +49,6 @@ class MemoryObjectStore:
         self.before: Callable[[str, Key], Awaitable[None]] = _nothing
         self._now = now
         self._objects: dict[Key, tuple[StoredObject, bytes]] = {}
-        self._versions = count(1)
         self.multipart: MemoryMultipart | None = MemoryMultipart(keep=self.keep, see=self._see_health, now=now)
 
     async def check(self) -> None:
@@ -123,7 +121,7 @@ class MemoryObjectStore:
             raise StorageFailed(reason=f"{key!r} is no object key")
         if key in self._objects and not replace:
             raise AlreadyWritten
-        etag = f"{next(self._versions):x}"
+        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()  # as in a bucket
         self._objects[key] = (StoredObject(key, len(content), etag, self._now()), content)
         return etag
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from safelight.domain.errors import (
+    ImageGone,
     NothingUploaded,
     OwnerBlocked,
     PartsMissing,
@@ -33,18 +34,14 @@ async def expire_image(
     time that an upload may take, has passed as well. Nothing is settled while its owner is blocked.
     """
     origin, now = Origin(SYSTEM), clock.now()  # now, before the look: what comes after it is not missed
-    try:
-        confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
-    except OwnerBlocked:
-        return State.REQUESTED
-    except (NothingUploaded, PartsMissing, PartsMoving, SizeDiffers):
-        pass
-    else:
-        return confirmed.state
+    settled = await _confirmed(image, origin, records=records, objects=objects, signals=signals, clock=clock)
+    if settled is not None:
+        return settled
 
     try:
         async with records.transaction() as tx:
-            too_late = (await tx.image(image.id)).expires_at + grace  # by now the upload may be signed again
+            await tx.hold([image.id])  # so that nobody signs it again between the look and the move
+            too_late = (await tx.image(image.id)).expires_at + grace
             if now < too_late:
                 await tx.postpone(image.id, was=State.REQUESTED, until=min(now + LOOK_AGAIN_AFTER, too_late))
                 return State.REQUESTED
@@ -59,3 +56,18 @@ async def expire_image(
             return (await snapshot.image(image.id)).state
     await signals.changed(image.id)
     return State.EXPIRED
+
+
+async def _confirmed(
+    image: Image, origin: Origin, *, records: Records, objects: ObjectStore, signals: Signals, clock: Clock
+) -> State | None:
+    """Confirm what came, and return the state that the image is in; None where nothing came, or not what was to."""
+    try:
+        confirmed = await confirm_upload(image, origin, records=records, objects=objects, signals=signals, clock=clock)
+    except OwnerBlocked:
+        return State.REQUESTED
+    except ImageGone as gone:  # at this very moment
+        return State(gone.state)
+    except (NothingUploaded, PartsMissing, PartsMoving, SizeDiffers):
+        return None
+    return confirmed.state

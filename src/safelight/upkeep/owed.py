@@ -7,6 +7,7 @@ from safelight.domain.events import Action, Origin
 from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import ReprocessImage
 from safelight.domain.kind import Kinds
+from safelight.domain.retry import is_due
 from safelight.journey.finalize import Retries
 from safelight.ports.clock import Clock
 from safelight.ports.records import Records
@@ -39,7 +40,7 @@ async def begin_reprocess(
     now = clock.now()
     async with records.transaction() as tx:
         image = await tx.image(image_id)
-        waits = image.next_attempt_at is not None and image.next_attempt_at > now
+        waits = not is_due(image.next_attempt_at, now=now)
         if image.state is not State.READY or image.reprocess_wanted_at is None or waits:
             return None
         if await _is_for_a_newer_host(image.kind, kinds, tx):

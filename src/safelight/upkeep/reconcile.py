@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from safelight.domain.errors import StorageFailed
+from safelight.domain.errors import SafelightError
 from safelight.domain.image import Image
 from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
@@ -13,6 +13,9 @@ from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.signals import Signals
 from safelight.upkeep.expire import expire_image
+
+MOST_FAILURES = 10
+"""After so many in a row the store is away, and may take half a minute for each: the next round looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ async def reconcile(
     """Queue again what should be under way, and settle uploads that nobody confirmed; at most `limit` of each.
 
     What is queued or running already is not queued twice, but of each owner's images, those that have waited longest
-    get the first turns: none is overtaken for ever. Raises StorageFailed at the end where an upload could not be
-    looked at: it does not keep the others.
+    get the first turns: none is overtaken for ever. Raises at the end what kept it from settling an upload: that does
+    not keep the others, unless one after the other fails.
     """
     now = clock.now()
     async with records.reading() as snapshot:
@@ -63,12 +66,16 @@ async def reconcile(
                 await tx.enqueue(ProcessImage(image.id), behind=behind)
             for job in jobs:
                 await tx.enqueue(job)
-    failures: list[StorageFailed] = []
+    failures, in_a_row = list[SafelightError](), 0
     for image in unconfirmed:
         try:
             await expire_image(image, records=records, objects=objects, signals=signals, clock=clock, grace=grace)
-        except StorageFailed as error:
+            in_a_row = 0
+        except SafelightError as error:
             failures.append(error)
+            in_a_row += 1
+        if in_a_row == MOST_FAILURES:
+            break
     if failures:
         raise failures[0]
     return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again), len(unclear))

@@ -90,10 +90,17 @@ async def storing(image: Image, *, records: Records, clock: Clock) -> AsyncItera
         yield
     except BaseException:
         async with records.transaction() as tx:
-            if (await tx.image(image.id)).public is not image.public:
-                await tx.sides.owe(image.id, at=clock.now())
-                await tx.enqueue(ClearSide(image.id))
+            is_moved = (await tx.image(image.id)).public is not image.public
+        if is_moved:
+            await owe_clearing(image.id, records=records, clock=clock)
         raise
+
+
+async def owe_clearing(image_id: ImageId, *, records: Records, clock: Clock) -> None:
+    """Have the side cleared where the image's renditions do not belong: a worker that lost it may have stored there."""
+    async with records.transaction() as tx:
+        await tx.sides.owe(image_id, at=clock.now())
+        await tx.enqueue(ClearSide(image_id))
 
 
 async def recover_sides(*, records: Records, clock: Clock, limit: int) -> int:

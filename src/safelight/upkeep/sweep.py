@@ -38,8 +38,9 @@ async def sweep_orphans(
     """
     now = clock.now()
     await _forget_retired(records, now - (grace if retired_for is None else retired_for), batch)
-    removal = _Removal(objects)
-    orphans = find_orphans(records=records, objects=objects, before=now - grace, batch=batch, prefixes=prefixes)
+    before = now - grace
+    removal = _Removal(objects, before)
+    orphans = find_orphans(records=records, objects=objects, before=before, batch=batch, prefixes=prefixes)
     async for some in batches(orphans, batch):
         await all_of(map(removal.remove, some), REMOVED_AT_ONCE)
     if removal.failures:
@@ -55,17 +56,22 @@ async def _forget_retired(records: Records, before: datetime, batch: int) -> Non
 
 
 class _Removal:
-    """Removes orphans, and knows how many, and what went wrong."""
+    """Removes orphans written before that moment, and knows how many, and what went wrong."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, before: datetime) -> None:
         self._objects = objects
+        self._before = before
         self.removed = 0
         self.failures: list[StorageFailed] = []
 
     async def remove(self, orphan: StoredObject) -> None:
-        """Remove the object, unless it was written anew since it was listed: then somebody wants it."""
+        """Remove the object, unless it was written anew since it was listed: then somebody wants it.
+
+        In a bucket the same bytes have the same ETag: only their time tells that they were written again.
+        """
         try:
-            if (await self._objects.head(orphan.key)).etag == orphan.etag:
+            stored = await self._objects.head(orphan.key)
+            if stored.etag == orphan.etag and stored.modified_at < self._before:
                 await self._objects.delete(orphan.key)
                 self.removed += 1
         except ObjectMissing:

@@ -40,7 +40,7 @@ from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
 from safelight.upkeep.recover import recover_image
 from safelight.upkeep.reprocess import Which, reprocess_image
-from safelight.upkeep.sides import clear_side
+from safelight.upkeep.sides import clear_side, owe_clearing
 
 log = structlog.get_logger()
 
@@ -170,9 +170,11 @@ class Handlers:
             )
 
     async def _let_go(self, image_id: ImageId, lost: WrongState) -> None:
-        """Leave an image that was deleted, or taken over, while it was processed; purge again what came late."""
+        """Leave an image that was deleted, or taken over, while it was processed; remove again what came late."""
         log.info("image_let_go", image_id=image_id, state=lost.state)
         await self._purge(image_id)
+        if lost.state is State.READY:  # and by now, it may be on the other side
+            await owe_clearing(image_id, records=self._parts.records, clock=self._parts.clock)
 
     async def _render(self, job: RenderVariant) -> None:
         parts, image_id, variant = self._parts, job.image_id, job.variant

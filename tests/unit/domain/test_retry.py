@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.domain.retry import as_long_again, next_attempt
+from safelight.domain.retry import EARLY, as_long_again, is_due, next_attempt
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -58,3 +58,10 @@ def test_jitter_moves_that_within_the_upper_half_too() -> None:
     at = as_long_again(NOW - HOUR, now=NOW, base=SECOND, longest=2 * HOUR, jitter=0.0)
 
     assert at == NOW + HOUR / 2
+
+
+@pytest.mark.parametrize(
+    ("at", "due"), [(None, True), (NOW - HOUR, True), (NOW, True), (NOW + EARLY, True), (NOW + EARLY + SECOND, False)]
+)
+def test_what_comes_a_little_early_is_due_because_clocks_differ(at: datetime | None, due: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert is_due(at, now=NOW) is due

@@ -190,3 +190,27 @@ async def test_a_delivery_that_is_not_there_is_nothing_to_do(stage: Any, notifie
 async def _all(stage: Any) -> Any:
     async with stage.records.reading() as snapshot:
         return await snapshot.page(ImageFilter(), after=None, limit=10)
+
+
+async def test_the_first_try_is_made_whatever_the_clock_of_whoever_owes_it_says(
+    stage: Any, notifier: RecordingNotifier
+):
+    await owe(stage)
+    stage.clock.advance(-timedelta(minutes=5))
+
+    tried = await send(stage, notifier)
+
+    assert tried is not None
+    assert len(notifier.sent) == 1
+
+
+async def test_a_further_try_may_come_a_moment_early(stage: Any, notifier: RecordingNotifier):
+    await owe(stage)
+    notifier.failing = "down"
+    await send(stage, notifier)
+    stage.clock.advance(timedelta(seconds=4.9))
+
+    tried = await send(stage, notifier)
+
+    assert tried is not None
+    assert tried.attempt == 2

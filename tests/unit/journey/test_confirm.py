@@ -164,3 +164,11 @@ async def test_what_was_confirmed_before_its_owner_was_blocked_is_still_confirme
     await stage.block(image)
 
     assert await confirm(stage, image) == image
+
+
+async def test_where_no_parts_are_taken_any_more_those_that_came_are_nothing(stage: Any):
+    image = await stage.image_in(State.REQUESTED, multipart_id="of a bucket that was left")
+    stage.objects.multipart = None
+
+    with pytest.raises(NothingUploaded):
+        await confirm(stage, image)

@@ -183,3 +183,21 @@ async def test_an_upload_whose_parts_do_not_suffice_expires_in_the_end(stage: An
 
     assert (in_time, too_late) == (State.REQUESTED, State.EXPIRED)
     assert stage.queued() == [PurgeImage(image.id)]
+
+
+async def test_an_image_that_was_deleted_after_its_bytes_came_is_left_alone(stage: Any):
+    known = await stage.image_in(State.REQUESTED)
+    stage.upload(known)
+    async with stage.records.transaction() as tx:
+        await tx.move(known.id, was=State.REQUESTED, now=State.DELETED)
+    stage.clock.advance(UPLOAD_TTL)
+
+    assert await expire(stage, known) is State.DELETED
+
+
+async def test_an_upload_in_parts_expires_also_where_none_are_taken_any_more(stage: Any):
+    image = await in_parts(stage, LEAST_PART_BYTES)
+    stage.objects.multipart = None
+    stage.clock.advance(UPLOAD_TTL + GRACE)
+
+    assert await expire(stage, image) is State.EXPIRED

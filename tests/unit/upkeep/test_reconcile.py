@@ -12,7 +12,7 @@ from safelight.domain.jobs import DeliveryId, ProcessImage, PurgeImage, Reproces
 from safelight.ports.records import Changes
 from safelight.testing.contracts.records import LEASE
 from safelight.testing.samples import UPLOAD_TTL
-from safelight.upkeep.reconcile import Found, reconcile
+from safelight.upkeep.reconcile import MOST_FAILURES, Found, reconcile
 
 GRACE = timedelta(hours=1)
 SOON = timedelta(seconds=30)
@@ -184,6 +184,24 @@ async def test_an_upload_that_cannot_be_looked_at_keeps_no_other(stage: Any, mon
         await look(stage)
 
     assert (await stage.stored(fine.id)).state is State.UPLOADED
+
+
+async def test_a_store_that_is_away_is_not_asked_for_every_upload(stage: Any, monkeypatch: pytest.MonkeyPatch):
+    for number in range(1, MOST_FAILURES + 2):
+        await stage.image_in(State.REQUESTED, number)
+    stage.clock.advance(UPLOAD_TTL)
+    asked = []
+
+    async def away(key: str) -> Any:
+        asked.append(key)
+        raise StorageFailed(reason="no answer")
+
+    monkeypatch.setattr(stage.objects, "head", away)
+
+    with pytest.raises(StorageFailed):
+        await look(stage, limit=100)
+
+    assert len(asked) == MOST_FAILURES
 
 
 async def test_nothing_of_a_blocked_owner_is_touched_until_it_is_unblocked(stage: Any):

@@ -155,7 +155,7 @@ async def test_what_is_not_named_as_we_name_objects_is_not_ours(stage: Any, monk
 
 
 async def test_an_object_that_is_written_anew_while_it_is_swept_stays(stage: Any, monkeypatch: pytest.MonkeyPatch):
-    """A worker may store a rendition again whose row an earlier one never came to write."""
+    """A worker may store a rendition again whose row an earlier one never came to write. Its bytes are the same."""
     image = await image_with_all(stage, State.PROCESSING)
     again = keys.rendition(rendition(image.id, "unknown"), public=True)
     stage.clock.advance(UPLOAD_TTL + GRACE + A_MOMENT)

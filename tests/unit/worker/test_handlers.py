@@ -17,6 +17,7 @@ from safelight.domain.hooks import ClamAV
 from safelight.domain.image import Image, Look, State
 from safelight.domain.jobs import (
     Chore,
+    ClearSide,
     DeliveryId,
     ProcessImage,
     PurgeImage,
@@ -31,6 +32,7 @@ from safelight.domain.variant import cover, fit
 from safelight.journey.announce import Persistence
 from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import RecordingNotifier, ScriptedRenderer, ScriptedScanner
+from safelight.upkeep.visibility import set_visibility
 from safelight.worker.handlers import SPOILT_FOR, Handlers, WorkerParts
 
 FILE = b"the bytes of a file"
@@ -204,6 +206,34 @@ async def test_a_worker_that_lost_its_image_to_another_leaves_that_ones_bytes(st
     (noted,) = await stage.renditions(image.id)
     assert (await stage.stored(image.id)).state is State.READY
     assert any(noted.fingerprint in key for key in await stage.keys())
+
+
+async def test_what_a_worker_stores_late_is_removed_where_the_image_has_changed_sides(stage: Any, make_handlers: Make):
+    """It was frozen: meanwhile another had the image, and its owner made it protected."""
+    image = await stage.image_in(State.UPLOADED, public=True)
+    stage.upload(image)
+
+    class Frozen:
+        async def render(self, _source: object, _recipe: object) -> AsyncIterator[Any]:
+            yield INSPECTED
+            stage.clock.advance(timedelta(minutes=5))
+            await make_handlers(ScriptedRenderer(PARTS))(ProcessImage(image.id))
+            await set_visibility(
+                await stage.stored(image.id),
+                stage.origin,
+                public=False,
+                records=stage.records,
+                objects=stage.objects,
+                signals=stage.signals,
+                clock=stage.clock,
+            )
+            yield THUMB
+
+    await make_handlers(Frozen())(ProcessImage(image.id))
+    await make_handlers(ScriptedRenderer(PARTS))(ClearSide(image.id))
+
+    assert not any(key.startswith(keys.PUBLIC) for key in await stage.keys())
+    assert ClearSide(image.id) in stage.queued()
 
 
 async def test_an_outage_of_the_scanner_however_long_fails_no_image(

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from safelight.adapters.records.engine import OUR_MISTAKES, Observe, connected, ignore, timed
 from safelight.adapters.records.outbox import Outboxes
 from safelight.adapters.records.store import SqlRecords
-from safelight.domain.errors import Busy, StorageFailed
+from safelight.domain.errors import Busy, RequestInvalid, StorageFailed
 from safelight.domain.to_its_end import to_its_end
 
 CONNECTIONS = 10
@@ -52,6 +52,7 @@ CROSSED = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available: whoever tries again finds the way free."""
 
 TOO_MANY_CONNECTIONS = "53300"
+NO_SUCH_CHARACTER = "22021"
 
 
 class PostgresDatabase:
@@ -111,9 +112,11 @@ def sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _meant(error: DBAPIError) -> Busy | StorageFailed:
+def _meant(error: DBAPIError) -> Busy | RequestInvalid | StorageFailed:
     """Return what an error of Postgres means to whoever called."""
     code = sqlstate(error)
+    if code == NO_SUCH_CHARACTER:
+        return RequestInvalid(reason="no text may have the character U+0000")
     if code in CROSSED:
         return Busy()
     cure = ""

@@ -1,0 +1,100 @@
+"""What two processes do at the same moment: Postgres lets both read before either has written."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from safelight.adapters.records.outbox import after_commit
+from safelight.adapters.records.postgres import open_postgres_records
+from safelight.adapters.records.store import SqlRecords
+from safelight.domain.errors import RequestInvalid
+from safelight.domain.events import Delivery
+from safelight.domain.image import ImageId, State
+from safelight.domain.jobs import DeliveryId
+from safelight.domain.retry import Backoff
+from safelight.domain.urls import Links
+from safelight.journey.announce import Persistence, send_webhook
+from safelight.testing.contracts.records import image_in
+from safelight.testing.fakes import FrozenClock, RecordingJobs, RecordingNotifier, RecordingSignals
+from safelight.testing.memory_store import MemoryObjectStore
+from safelight.testing.samples import UPLOAD_TTL
+from safelight.upkeep.expire import expire_image
+
+GRACE = timedelta(hours=1)
+OWED = DeliveryId("d" * 32)
+LINKS = Links("https://api.example", lambda key: f"https://cdn.example/{key}")
+PERSISTENCE = Persistence(
+    timedelta(days=1), Backoff(timedelta(seconds=5), timedelta(hours=1), lambda: 1.0), timeout=timedelta(seconds=10)
+)
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture
+async def records(postgres_url: str) -> AsyncIterator[SqlRecords]:
+    async with open_postgres_records(postgres_url, after_commit(RecordingJobs())) as records:
+        yield records
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+async def until_they_wait(url: str, number: int) -> None:
+    """Return when so many transactions wait for a lock."""
+    connection = await asyncpg.connect(url)
+    try:
+        while await connection.fetchval(WAITING) < number:
+            pass
+    finally:
+        await connection.close()
+
+
+async def test_of_two_workers_with_one_webhook_one_sends_it(records: SqlRecords, postgres_url: str, clock: FrozenClock):
+    image = await image_in(records, State.READY)
+    async with records.transaction() as tx:
+        await tx.add_delivery(Delivery.owed(OWED, image.id, State.READY, at=clock.now()))
+    notifier = RecordingNotifier()
+
+    async def send() -> Any:
+        return await send_webhook(
+            OWED, records=records, notifier=notifier, links=LINKS, clock=clock, persistence=PERSISTENCE
+        )
+
+    locker = await asyncpg.connect(postgres_url)
+    async with locker.transaction():
+        await locker.execute("SELECT FROM delivery FOR UPDATE")
+        trying = asyncio.gather(send(), send())
+        await until_they_wait(postgres_url, 2)
+    tried = await trying
+    await locker.close()
+
+    assert len(notifier.sent) == 1
+    assert tried.count(None) == 1
+
+
+async def test_an_image_whose_upload_is_being_signed_again_does_not_expire(
+    records: SqlRecords, postgres_url: str, clock: FrozenClock
+):
+    image = await image_in(records, State.REQUESTED)
+    clock.advance(UPLOAD_TTL + GRACE)
+    expiring = expire_image(
+        image, records=records, objects=MemoryObjectStore(), signals=RecordingSignals(), clock=clock, grace=GRACE
+    )
+
+    async with records.transaction() as tx:
+        await tx.resign(image.id, upload_attempt=2, expires_at=clock.now() + UPLOAD_TTL)
+        state = asyncio.create_task(expiring)
+        await until_they_wait(postgres_url, 1)
+
+    assert await state is State.REQUESTED
+
+
+async def test_text_that_postgres_does_not_know_is_its_callers_mistake(records: SqlRecords):
+    with pytest.raises(RequestInvalid):
+        async with records.glance() as snapshot:
+            await snapshot.image(ImageId("\0"))
