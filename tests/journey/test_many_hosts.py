@@ -156,6 +156,25 @@ def test_what_a_worker_has_under_way_when_it_is_stopped_goes_on_at_another_withi
     assert [" attempt=1 " in line for line in tries] == [True] * 4, "a try that was handed back counts as none"
 
 
+def test_a_long_poll_that_outlasts_its_host_is_told_to_ask_again(hosts: Hosts, file: bytes) -> None:
+    """The wait is longer than the grace that a host has to end."""
+    requested = hosts.one.request(file)
+    stopped = hosts.cluster.apis[0]
+    url = f"{stopped.url}/v1/images/{requested['id']}"
+
+    with ThreadPoolExecutor(1) as threads:
+        headers = {**bearer(API_KEY), "prefer": "wait=20"}
+        waiting = threads.submit(httpx.get, url, headers=headers, timeout=60)
+        time.sleep(1)  # nothing tells from outside that it waits
+        status = stopped.stop()
+        answer = waiting.result()
+    stopped.start()
+
+    assert status == 0
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["retry-after"]
+
+
 @pytest.mark.parametrize("server", ["postgres", "ceph"])
 def test_every_part_says_that_it_is_not_ready_while_what_it_needs_is_away(
     hosts: Hosts, server: str, file: bytes, eventually: Callable[[Callable[[], object]], None]

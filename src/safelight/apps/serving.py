@@ -11,6 +11,7 @@ import uvicorn
 
 from safelight.http.asgi import App
 from safelight.http.connection import Limits, connection
+from safelight.http.cut_off import answering_cut_off
 from safelight.http.readiness import Readiness
 from safelight.settings import Settings
 
@@ -39,7 +40,7 @@ def uvicorn_config(settings: Settings, app: App) -> uvicorn.Config:
         least_rate=settings.min_bytes_per_second,
     )
     return uvicorn.Config(
-        app,
+        answering_cut_off(app),
         http=connection(limits),
         log_config=None,
         access_log=False,  # queries may hold tokens
