@@ -186,14 +186,14 @@ class S3ObjectStore:
             yield
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error):
-                raise refusal(self._address, 404, str(error)) from error
+                raise refusal(self._address, 404, str(error)) from _cause(error)
             raise ObjectMissing(key) from None
         except PreconditionError:
             raise ObjectChanged(key) from None
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise refusal(self._address, 403, str(error)) from error
+            raise refusal(self._address, 403, str(error)) from _cause(error)
         except BaseError as error:
-            raise failure(self._address, str(error)) from error
+            raise failure(self._address, str(error)) from _cause(error)
 
 
 @asynccontextmanager
@@ -237,6 +237,11 @@ def _store(address: S3Address, credentials: S3Credentials, silent_at_most: timed
             "backoff": {"init_backoff": FIRST_RETRY_AFTER},
         },
     )
+
+
+def _cause(error: Exception) -> Exception | None:
+    """Return what may stand in a log as the cause: no answer of the server, which may repeat our session token."""
+    return None if "<" in str(error) else error
 
 
 def _credential(credentials: S3Credentials) -> "S3Credential":
