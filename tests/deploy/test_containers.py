@@ -242,6 +242,18 @@ async def test_the_gateway_keeps_clients_from_adding_headers_to_what_was_signed(
     assert found["upload"] is found["added headers"] is Level.OK
 
 
+@pytest.mark.parametrize("path", ["/b/public/%2e%2e/private/x", "/b/public%2F..%2fprivate/x", "/%2E%2e/b/private/x"])
+def test_the_gateway_lets_nobody_come_to_an_object_by_a_detour(servers: Servers, tmp_path: Path, path: str):
+    ports = Ports()
+
+    with gateway(tmp_path, ports, servers.ceph):
+        detour = httpx.get(f"http://127.0.0.1:{ports.bucket}{path}")
+        straight = httpx.get(f"http://127.0.0.1:{ports.bucket}/b/private/x?prefix=/..")
+
+    assert detour.status_code == httpx.codes.BAD_REQUEST
+    assert straight.status_code == httpx.codes.NOT_FOUND
+
+
 @pytest.mark.parametrize("name", NEVER_SENT)
 def test_the_gateway_drops_every_header_that_no_client_may_send(name: str):
     assert f'proxy_set_header {name} "";' in (COMPOSE_FILE.parent / "gateway.conf").read_text()

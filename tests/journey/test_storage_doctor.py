@@ -35,6 +35,7 @@ EVERYTHING = {
     "forms",
     "parts",
     "private objects",
+    "detours",
     "incoming objects",
     "listing",
     "writing",

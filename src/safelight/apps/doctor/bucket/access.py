@@ -17,6 +17,10 @@ from safelight.domain import keys
 from safelight.domain.delivery import PUBLIC_CACHING, content_type
 
 SET_UP = "safelight storage setup --apply"
+DETOUR = (
+    "The server, or a proxy before it, looks at rights before it makes the path plain. Let the proxy refuse paths of "
+    "which a part begins with a dot, as deploy/compose/gateway.conf does"
+)
 NOBODY = "https://safelight-doctor.invalid"
 """An origin that no one has allowed."""
 
@@ -84,6 +88,7 @@ async def strangers(bench: Bench) -> list[Finding]:
     await bench.put(incoming)
     url = bench.address.public_url
     reads = {key: await bench.http.get(url(key)) for key in (private, incoming)}
+    detour = await bench.http.get(url(private).replace("/private/", "/public/%2e%2e/private/", 1))
     listing = await bench.http.get(f"{url()}?list-type=2&prefix={bench.address.prefix}")
     written = await bench.http.put(url(bench.public()), content=CONTENT, headers={"content-type": "text/html"})
     cure = (
@@ -92,6 +97,7 @@ async def strangers(bench: Bench) -> list[Finding]:
     )
     return [
         *see_refused("private objects", "reading an original without a signature", reads[private], cure),
+        *see_refused("detours", "reading an original by way of public/../ without a signature", detour, DETOUR),
         *see_refused("incoming objects", "reading an upload without a signature", reads[incoming], cure),
         *see_refused("listing", "listing without a signature", listing, cure),
         *see_refused("writing", "writing without a signature", written, cure),
