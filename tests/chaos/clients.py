@@ -22,8 +22,8 @@ from safelight_client.errors import ImageGone, ImageNotFound, ImageRejected
 from safelight_client.ticket import SignedUpload, Ticket
 
 OWNERS = 6
-PERSISTENT = Retry(tries=75, base=0.3, longest=6.0)
-"""Longer than the minute for which a call that was killed keeps others with its Idempotency-Key waiting."""
+PERSISTENT = Retry(tries=9, base=0.3, longest=60.0)
+"""More than a minute: so long a call that was killed keeps others with its Idempotency-Key waiting."""
 
 CALL_WITHIN_S = 10.0
 WAIT_AT_MOST_S = 90.0
