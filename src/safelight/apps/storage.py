@@ -12,11 +12,12 @@ from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.credentials import S3Credentials, open_credentials
-from safelight.adapters.s3.object_store import Observe, S3ObjectStore, ignore, open_s3_store
+from safelight.adapters.s3.object_store import S3ObjectStore, open_s3_store
 from safelight.adapters.s3.signer import S3Signer
 from safelight.apps.addresses import Addresses
 from safelight.domain.tokens import Tokens
 from safelight.ports.object_store import ObjectStore, ReceivingStore, Signer
+from safelight.ports.observe import Observe, ignore
 from safelight.settings import Settings
 
 OBJECTS_FOLDER = "store"

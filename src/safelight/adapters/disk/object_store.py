@@ -17,11 +17,12 @@ from safelight.adapters.disk import files
 from safelight.adapters.disk.layout import Layout
 from safelight.adapters.disk.open_file import OpenFile
 from safelight.adapters.disk.sink import DiskSink, IncomingFile
-from safelight.adapters.disk.threads import Observe, Threads, ignore
+from safelight.adapters.disk.threads import Threads
 from safelight.domain.errors import BodyTooLong, BodyTooShort, DiskFull, ObjectChanged, StorageFailed
 from safelight.domain.image import Checksum
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
+from safelight.ports.observe import Observe, ignore
 
 READ_AT_ONCE = 1 << 20
 LISTED_AT_ONCE = 256

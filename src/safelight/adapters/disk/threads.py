@@ -1,38 +1,30 @@
 """Work that waits for the disk, done in threads, so that the event loop never does."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import ParamSpec, TypeVar
+
+from safelight.ports.observe import Observe, ignore, timed
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Observe = Callable[[str, float], None]
-"""Hears what took how many seconds, the wait for a thread included."""
-
-
-def ignore(_what: str, _seconds: float) -> None:
-    """Observe nothing."""
-
 
 class Threads:
-    """Runs blocking work in a pool of threads; `observe` hears of what `timed` names."""
+    """Runs blocking work in a pool of threads.
+
+    `observe` hears how long that took which `timed` names, the wait for a thread included.
+    """
 
     def __init__(self, pool: Executor, *, observe: Observe = ignore) -> None:
         self._pool = pool
         self._observe = observe
 
-    @contextmanager
-    def timed(self, what: str) -> Iterator[None]:
+    def timed(self, what: str) -> AbstractContextManager[None]:
         """Return a block whose duration is observed, however it ends."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._observe(what, time.perf_counter() - began)
+        return timed(what, self._observe)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do `work` in a thread and return what it returns.

@@ -1,8 +1,7 @@
 """SQLite: one writer, whose turn comes in order of asking, and a few readers, which cannot write."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from safelight.domain.errors import StorageFailed
 from safelight.domain.to_its_end import to_its_end
-
-Observe = Callable[[str, float], None]
-"""Hears what took how many seconds: `wait` for the writer's turn, `write`, `read`."""
+from safelight.ports.observe import Observe, ignore, timed
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for another process, such as a backup or a migration."""
@@ -36,12 +33,11 @@ OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 """What SQL raises because of a bug in this program, not because of the database's surroundings."""
 
 
-def ignore(_what: str, _seconds: float) -> None:
-    """Observe nothing."""
-
-
 class SqliteDatabase:
-    """A database file that was migrated before."""
+    """A database file that was migrated before.
+
+    `observe` hears how many seconds each `wait` for the writer's turn, `write` and `read` took.
+    """
 
     def __init__(self, path: Path, *, observe: Observe = ignore) -> None:
         self._writer = _engine(path, mode="rw", size=1, pragmas=WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
@@ -78,16 +74,6 @@ class SqliteDatabase:
         """Close every connection: the writer last, so that it tidies up the write-ahead log."""
         await to_its_end(self._readers.dispose())
         await to_its_end(self._writer.dispose())
-
-
-@contextmanager
-def timed(what: str, observe: Observe) -> Iterator[None]:
-    """Let `observe` hear how many seconds the block took, however it ends."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        observe(what, time.perf_counter() - began)
 
 
 @contextmanager

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from safelight.adapters.records.engine import OUR_MISTAKES, Observe, connected, ignore, timed
+from safelight.adapters.records.engine import OUR_MISTAKES, connected
 from safelight.adapters.records.outbox import Outboxes
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.errors import Busy, RequestInvalid, StorageFailed
 from safelight.domain.to_its_end import to_its_end
+from safelight.ports.observe import Observe, ignore, timed
 
 CONNECTIONS = 10
 """Of one process, writing and reading. Postgres takes 100 in all, unless it is told otherwise."""

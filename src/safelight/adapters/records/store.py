@@ -7,13 +7,14 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.records.engine import Observe, SqliteDatabase, ignore
+from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.outbox import Outbox, Outboxes, after_commit
 from safelight.adapters.records.snapshot import SqlSnapshot
 from safelight.adapters.records.transaction import SqlTransaction
 from safelight.domain.errors import StorageFailed
 from safelight.domain.to_its_end import to_its_end
 from safelight.ports.jobs import Jobs
+from safelight.ports.observe import Observe, ignore
 
 
 class Database(Protocol):

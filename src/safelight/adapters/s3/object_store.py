@@ -1,7 +1,6 @@
 """Objects in a bucket: obstore moves the bytes; what it has no call for goes by signed requests of our own."""
 
-import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from safelight.domain.delivery import PUBLIC_CACHING, content_type
 from safelight.domain.errors import ObjectChanged, ObjectMissing, StorageFailed
 from safelight.domain.keys import Key
 from safelight.ports.object_store import StoredObject
+from safelight.ports.observe import Observe, ignore, timed
 
 if TYPE_CHECKING:  # they are names for type checkers alone
     from obstore import GetResult
@@ -41,13 +41,6 @@ RETRY_WITHIN = timedelta(seconds=20)
 
 ASKED_AGAIN_AFTER = timedelta(minutes=6)
 """obstore asks again for keys that end within 5 minutes: so it does every minute."""
-
-Observe = Callable[[str, float], None]
-"""Hears what took how many seconds."""
-
-
-def ignore(_what: str, _seconds: float) -> None:
-    """Observe nothing."""
 
 
 class S3ObjectStore:
@@ -172,12 +165,8 @@ class S3ObjectStore:
 
     @contextmanager
     def _calling(self, what: str, key: Key) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            with self._failures(key):
-                yield
-        finally:
-            self._observe(what, time.perf_counter() - began)
+        with timed(what, self._observe), self._failures(key):
+            yield
 
     @contextmanager
     def _failures(self, key: Key) -> Iterator[None]:

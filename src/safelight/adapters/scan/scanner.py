@@ -1,8 +1,7 @@
 """Fulfils `ports.scanner.Scanner`: asks what a kind names, in time, and takes nothing but a clear yes for clean."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ import structlog
 from safelight.adapters.scan import clamd
 from safelight.domain.errors import ImageRejected, Reason, ScannerFailed
 from safelight.domain.hooks import ClamAV, Scan
+from safelight.ports.observe import Observe, ignore, timed
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +30,7 @@ MAX_SHOWN_CHARS = 200
 class KindScanner:
     """Scans by what a kind's `scan` says, each file within `timeout`. `observe` hears how many seconds each took."""
 
-    def __init__(
-        self, *, timeout: timedelta, observe: Callable[[str, float], None] = lambda _what, _seconds: None
-    ) -> None:
+    def __init__(self, *, timeout: timedelta, observe: Observe = ignore) -> None:
         self._timeout = timeout
         self._observe = observe
 
@@ -48,15 +46,16 @@ class KindScanner:
 
     async def scan(self, scan: ClamAV | Scan, source: AsyncIterator[bytes]) -> None:
         """Scan the file. Raises ImageRejected (infected), ScannerFailed, and what the source raises."""
-        watched, begun = _Watched(source), time.perf_counter()
-        try:
-            async with _within(self._timeout):
-                await (_by_clamd(scan.address, watched) if isinstance(scan, ClamAV) else _by_function(scan, watched))
-        except (ImageRejected, ScannerFailed):
-            watched.see_that_it_was_read()
-            raise
-        finally:
-            self._observe("file", time.perf_counter() - begun)
+        watched = _Watched(source)
+        with timed("file", self._observe):
+            try:
+                async with _within(self._timeout):
+                    await (
+                        _by_clamd(scan.address, watched) if isinstance(scan, ClamAV) else _by_function(scan, watched)
+                    )
+            except (ImageRejected, ScannerFailed):
+                watched.see_that_it_was_read()
+                raise
         watched.see_that_it_was_read()
 
 
