@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from safelight.domain.errors import SafelightError
+from safelight.domain.errors import SafelightError, StorageFailed
 from safelight.domain.image import Image
 from safelight.domain.jobs import ClearSide, Job, ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.ports.clock import Clock
@@ -13,9 +13,6 @@ from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records
 from safelight.ports.signals import Signals
 from safelight.upkeep.expire import expire_image
-
-MOST_FAILURES = 10
-"""After so many in a row the store is away, and may take half a minute for each: the next round looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ async def reconcile(
 
     What is queued or running already is not queued twice, but of each owner's images, those that have waited longest
     get the first turns: none is overtaken for ever. Raises at the end what kept it from settling an upload: that does
-    not keep the others, unless one after the other fails.
+    not keep the others, unless the store is away.
     """
     now = clock.now()
     async with records.reading() as snapshot:
@@ -66,19 +63,26 @@ async def reconcile(
                 await tx.enqueue(ProcessImage(image.id), behind=behind)
             for job in jobs:
                 await tx.enqueue(job)
-    failures, in_a_row = list[SafelightError](), 0
+    failures: list[SafelightError] = []
     for image in unconfirmed:
         try:
             await expire_image(image, records=records, objects=objects, signals=signals, clock=clock, grace=grace)
-            in_a_row = 0
         except SafelightError as error:
             failures.append(error)
-            in_a_row += 1
-        if in_a_row == MOST_FAILURES:
-            break
+            if not await _answers(objects):  # it may take half a minute for each: the next round looks again
+                break
     if failures:
         raise failures[0]
     return Found(len(waiting), len(unconfirmed), len(unpurged), len(unsettled), len(wanted_again), len(unclear))
+
+
+async def _answers(objects: ObjectStore) -> bool:
+    """Whether the store is there, whatever is wrong with one object."""
+    try:
+        await objects.check()
+    except StorageFailed:
+        return False
+    return True
 
 
 def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Image, int]]:
