@@ -57,7 +57,7 @@ def row(cluster: Cluster, image: Image, columns: str) -> Any:
     """Return these columns of an image."""
 
     async def ask() -> Any:
-        connection = await asyncpg.connect(cluster.database_url.replace("+asyncpg", ""))
+        connection = await asyncpg.connect(cluster.database_url)
         try:
             statement = f"SELECT {columns} FROM image WHERE id = $1"  # noqa: S608 - the test's own
             return tuple(await connection.fetchrow(statement, image.id))

@@ -249,7 +249,7 @@ def test_a_password_that_cuts_a_database_url_is_refused_and_not_repeated(passwor
     "url",
     [
         "postgresql://me:hid%2Fden@db.example:5432/safelight",
-        "postgresql+asyncpg://me@[::1]/safelight",
+        "postgresql://me@[::1]/safelight",
         "postgres:///safelight?host=/var/run/postgresql",
     ],
 )
@@ -258,3 +258,10 @@ def test_a_database_url_is_taken_in_each_of_its_forms(url: str):
 
     assert taken is not None
     assert taken.get_secret_value() == url
+
+
+def test_a_database_url_may_name_the_driver_as_sqlalchemy_writes_it():
+    taken = Settings(database_url="postgresql+asyncpg://me@db.example/safelight").database_url
+
+    assert taken is not None
+    assert taken.get_secret_value() == "postgresql://me@db.example/safelight"

@@ -51,11 +51,6 @@ class PostgresListener:
         self._tried = asyncio.Event()
 
     @property
-    def is_listening(self) -> bool:
-        """Whether there is a connection, as far as is known."""
-        return self._connection is not None
-
-    @property
     def backend(self) -> int | None:
         """The process id of the connection's backend; None where there is no connection."""
         return None if self._connection is None else self._connection.get_server_pid()
@@ -153,7 +148,7 @@ async def open_postgres_listener(
 
     The block begins when Postgres was tried once, whether or not it is there.
     """
-    listener = PostgresListener(plain(url), check_every=check_every, lost=lost)
+    listener = PostgresListener(url, check_every=check_every, lost=lost)
     keeping = asyncio.create_task(listener.keep())
     try:
         await listener.first_try()
@@ -161,9 +156,3 @@ async def open_postgres_listener(
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
-
-
-def plain(url: str) -> str:
-    """Return the URL as asyncpg takes it: SQLAlchemy's may name the driver."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}{separator}{rest}"

@@ -67,13 +67,17 @@ def _words(value: object) -> object:
 
 
 def _postgres(url: SecretStr) -> SecretStr:
-    """See that it is a Postgres URL with a database's name. Raises ValueError, which does not repeat it."""
-    if not _is_postgres(url.get_secret_value()):
+    """See that it is a Postgres URL with a database's name, and return it as asyncpg reads it, which names no driver.
+
+    Raises ValueError, which does not repeat it.
+    """
+    secret = url.get_secret_value()
+    if not _is_postgres(secret):
         raise ValueError(
             "must have the form postgresql://user:password@host:5432/database; in the password, % is written %25, "
             "/ %2F, # %23, ? %3F and @ %40"
         )
-    return url
+    return SecretStr(secret.replace("+asyncpg://", "://", 1))
 
 
 def _is_postgres(url: str) -> bool:

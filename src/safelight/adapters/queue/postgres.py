@@ -22,7 +22,7 @@ from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.overview import HeldJob, LaneLoad, held_jobs, loads, retry_held
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
-from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, plain, queries_on
+from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, queries_on
 from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
@@ -168,7 +168,7 @@ async def open_postgres_queue(
     Connects when it is needed.
     """
     pool = asyncpg.create_pool(
-        plain(url),
+        url,
         min_size=0,
         max_size=CONNECTIONS,
         timeout=ANSWER_WITHIN_S,

@@ -42,9 +42,3 @@ def queries_on(driver: Driver) -> Queries:
 def builders() -> tuple[QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder]:
     """Return what PgQueuer's queries are made by, with our names."""
     return QueryBuilderEnvironment(SETTINGS), QueryQueueBuilder(SETTINGS), QuerySchedulerBuilder(SETTINGS)
-
-
-def plain(url: str) -> str:
-    """Return the URL as asyncpg takes it: SQLAlchemy's may name the driver."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}{separator}{rest}"

@@ -146,7 +146,7 @@ def postgres_engine(url: str, *, connections: int, answer_within: timedelta | No
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(
-            url.replace("+asyncpg", "", 1),
+            url,
             timeout=CONNECT_WITHIN.total_seconds(),
             command_timeout=answer_within and answer_within.total_seconds(),
             server_settings=SESSION,

@@ -29,7 +29,6 @@ CONTENT = b"A probe of safelight doctor."
 OTHER_CONTENT = CONTENT.swapcase()
 DECLARED = "image/jpeg"
 FINGERPRINT = "0" * 16
-AGAIN = "Run this again. What the probes left, if anything, the sweep removes"
 
 
 @dataclass
