@@ -248,10 +248,23 @@ def test_the_gateway_lets_nobody_come_to_an_object_by_a_detour(servers: Servers,
 
     with gateway(tmp_path, ports, servers.ceph):
         detour = httpx.get(f"http://127.0.0.1:{ports.bucket}{path}")
-        straight = httpx.get(f"http://127.0.0.1:{ports.bucket}/b/private/x?prefix=/..")
+        straight = httpx.get(f"http://127.0.0.1:{ports.bucket}/b/private/x")
 
     assert detour.status_code == httpx.codes.BAD_REQUEST
     assert straight.status_code == httpx.codes.NOT_FOUND
+
+
+@pytest.mark.parametrize("query", ["response-content-type=text/html", "list-type=2", "a=X-Amz-Credential=b", "?"])
+def test_the_gateway_lets_nobody_ask_for_more_than_an_object_without_a_signature(
+    servers: Servers, tmp_path: Path, query: str
+):
+    ports = Ports()
+
+    with gateway(tmp_path, ports, servers.ceph):
+        answer = httpx.get(f"http://127.0.0.1:{ports.bucket}/b/public/x?{query}")
+
+    assert "nginx" in answer.text
+    assert answer.status_code == httpx.codes.BAD_REQUEST
 
 
 @pytest.mark.parametrize("name", NEVER_SENT)
