@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from safelight.cli.app import Commands
-from safelight.settings import OF_THE_CLIENT, names
+from safelight.settings.names import OF_THE_CLIENT, names
 
 ROOT = Path(__file__).parents[2]
 FILES = [file for file in sorted((ROOT / "deploy").rglob("*")) if file.is_file() and "secrets" not in file.parts]

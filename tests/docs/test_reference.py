@@ -35,7 +35,8 @@ from safelight.http.image_routes import STREAM_EVENT
 from safelight.http.openapi import BODY_SHAPE, FOR_ANYBODY, problems
 from safelight.http.problems import STATUS
 from safelight.http.rates import Count
-from safelight.settings import Settings, names
+from safelight.settings import Settings
+from safelight.settings.names import names
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

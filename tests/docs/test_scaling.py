@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from safelight.adapters.metrics import PrometheusMetrics
-from safelight.settings import names
+from safelight.settings.names import names
 
 PAGE = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
 

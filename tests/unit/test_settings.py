@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from safelight.settings import GROUPS, Settings, unknown_names
+from safelight.settings import GROUPS, Settings
+from safelight.settings.names import unknown_names
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 SHORT = "whsec_" + base64.b64encode(b"s" * 8).decode()

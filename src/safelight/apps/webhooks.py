@@ -9,7 +9,8 @@ from safelight.adapters.webhook.notifier import WebhookNotifier
 from safelight.adapters.webhook.question import Questioner
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock, Ids
-from safelight.settings import A_NEW_SECRET, Settings
+from safelight.settings import Settings
+from safelight.settings.checks import A_NEW_SECRET
 
 
 class WebhookInvalid(Exception):

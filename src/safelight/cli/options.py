@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from safelight.cli.sentences import of_settings
 from safelight.cli.tell import err, misused
-from safelight.settings import Settings, unknown_names
+from safelight.settings import Settings
+from safelight.settings.names import unknown_names
 
 Data = Annotated[
     Path | None, typer.Option(help="Folder of database, objects and keys. [SAFELIGHT_DATA; safelight-data]")

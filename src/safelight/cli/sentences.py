@@ -20,7 +20,8 @@ from safelight.apps.signing_keys import SigningKeyRefused
 from safelight.apps.start import CannotStart
 from safelight.apps.webhooks import WebhookInvalid
 from safelight.domain.errors import SafelightError, StorageFailed
-from safelight.settings import Settings, names
+from safelight.settings import Settings
+from safelight.settings.names import names
 
 REFUSALS = (
     ArchiveNameInvalid,

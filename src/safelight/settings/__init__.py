@@ -4,25 +4,16 @@ A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, from a file `.env` i
 of that name in the folder `SAFELIGHT_SECRETS`. Durations are in seconds, sizes in bytes, or as "20MB".
 """
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from dotenv import dotenv_values
-from pydantic import DirectoryPath, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from safelight.adapters.jwt.agreement import (
-    algorithms_with_keys,
-    algorithms_with_secret,
-    check_jwks_url,
-    check_secret,
-)
-from safelight.adapters.webhook.secret import secret_bytes
-from safelight.settings.secrets import SecretsFolder, secret_names
+from safelight.settings import checks
+from safelight.settings.secrets import SecretsFolder
 from safelight.settings.values import (
     Bytes,
     DatabaseUrl,
@@ -39,12 +30,6 @@ from safelight.settings.values import (
 
 PREFIX = "SAFELIGHT_"
 ENV_FILE = ".env"
-
-OF_THE_CLIENT = frozenset({"SAFELIGHT_URL", "SAFELIGHT_API_KEY"})
-"""What `safelight upload` reads: no settings, and no mistakes."""
-
-A_NEW_SECRET = "echo whsec_$(head -c 32 /dev/urandom | base64)"  # noqa: S105 - a command that makes one
-"""Prints a secret that can be used."""
 
 
 class Settings(BaseSettings):
@@ -276,92 +261,15 @@ class Settings(BaseSettings):
         named = (init_settings, env_settings, dotenv_settings)
         return (*named, SecretsFolder(settings_cls, *named))
 
-    @field_validator("storage_mirror")
-    @classmethod
-    def _is_another_store(cls, mirror: str | None, others: ValidationInfo) -> str | None:
-        if mirror is None or "storage_url" not in others.data:
-            return mirror
-        if mirror == others.data["storage_url"]:
-            raise ValueError("must be another store than SAFELIGHT_STORAGE_URL")
-        if others.data["storage_url"] is None and "://" not in mirror:
-            raise ValueError("must be a bucket, s3://..., where SAFELIGHT_STORAGE_URL names none")
-        return mirror
-
-    @field_validator("jwt_secret")
-    @classmethod
-    def _is_long_and_secret(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None:
-            check_secret(secret.get_secret_value())
-        return secret
-
-    @field_validator("jwt_jwks_url")
-    @classmethod
-    def _cannot_be_altered(cls, url: str | None, others: ValidationInfo) -> str | None:
-        if url and others.data.get("jwt_secret"):
-            raise ValueError("takes the place of SAFELIGHT_JWT_SECRET. Set one of them")
-        if url:
-            check_jwks_url(url)
-        return url
-
-    @field_validator("jwt_algorithms")
-    @classmethod
-    def _of_what_signs(cls, wanted: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
-        if not {"jwt_secret", "jwt_jwks_url"} <= others.data.keys():
-            return wanted  # what signs is wrong itself
-        secret: SecretStr | None = others.data["jwt_secret"]
-        if secret is not None:
-            return algorithms_with_secret(wanted, secret.get_secret_value())
-        if others.data["jwt_jwks_url"] is not None:
-            return algorithms_with_keys(wanted)
-        if wanted:
-            raise ValueError("is set, and neither SAFELIGHT_JWT_SECRET nor SAFELIGHT_JWT_JWKS_URL is")
-        return wanted
-
-    @field_validator("jwt_issuer", "jwt_audience")
-    @classmethod
-    def _named_with_a_jwks(cls, name: str | None, others: ValidationInfo) -> str | None:
-        if name is None and others.data.get("jwt_jwks_url"):
-            raise ValueError("is not set, and SAFELIGHT_JWT_JWKS_URL is, whose keys sign for others, too")
-        return name
-
-    @field_validator("process_timeout")
-    @classmethod
-    def _holds_a_rendering(cls, timeout: timedelta, others: ValidationInfo) -> timedelta:
-        rendering = others.data.get("render_timeout")
-        if rendering is not None and timeout < rendering:
-            raise ValueError(f"must be at least SAFELIGHT_RENDER_TIMEOUT, which is {rendering.total_seconds():g}")
-        return timeout
-
-    @field_validator("scan_timeout")
-    @classmethod
-    def _leaves_time_to_render(cls, timeout: timedelta, others: ValidationInfo) -> timedelta:
-        """See that a scanner that hangs is found out as one before the time for the whole image is over."""
-        whole, rendering = others.data.get("process_timeout"), others.data.get("render_timeout")
-        if whole is not None and rendering is not None and timeout + rendering > whole:
-            left = (whole - rendering).total_seconds()
-            raise ValueError(f"must leave SAFELIGHT_PROCESS_TIMEOUT time to render: it may be {left:g} at most")
-        return timeout
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _by_https(cls, url: str | None, others: ValidationInfo) -> str | None:
-        if url and url.startswith("http://") and not others.data.get("webhook_private"):
-            raise ValueError(
-                "must begin with https://; SAFELIGHT_WEBHOOK_PRIVATE=true allows http, for an application in your own "
-                "network"
-            )
-        return url
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _can_sign(cls, secret: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
-        if secret is None and others.data.get("webhook_url"):
-            raise ValueError(
-                f"is not set, and SAFELIGHT_WEBHOOK_URL is. Make one, and tell the application: {A_NEW_SECRET}"
-            )
-        if secret is not None and not _is_webhook_secret(secret.get_secret_value()):
-            raise ValueError(f"must be whsec_ and base64 of 24 to 64 bytes. This makes one: {A_NEW_SECRET}")
-        return secret
+    _is_another_store = field_validator("storage_mirror")(checks.is_another_store)
+    _is_long_and_secret = field_validator("jwt_secret")(checks.is_long_and_secret)
+    _cannot_be_altered = field_validator("jwt_jwks_url")(checks.cannot_be_altered)
+    _of_what_signs = field_validator("jwt_algorithms")(checks.of_what_signs)
+    _named_with_a_jwks = field_validator("jwt_issuer", "jwt_audience")(checks.named_with_a_jwks)
+    _holds_a_rendering = field_validator("process_timeout")(checks.holds_a_rendering)
+    _leaves_time_to_render = field_validator("scan_timeout")(checks.leaves_time_to_render)
+    _by_https = field_validator("webhook_url")(checks.by_https)
+    _can_sign = field_validator("webhook_secret")(checks.can_sign)
 
 
 GROUPS: Mapping[str, str] = {
@@ -376,36 +284,3 @@ GROUPS: Mapping[str, str] = {
     "webhook_private": "Webhooks",
 }
 """Headings for people, by the first setting under each."""
-
-
-def names(settings: type[Settings] = Settings) -> dict[str, str]:
-    """Return the environment's name of every setting, by the setting's own."""
-    return {name: f"{PREFIX}{name.upper()}" for name in settings.model_fields}
-
-
-def unknown_names(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:
-    """Return the names in the environment, in `.env` and in the folder of secrets that look like settings and are none.
-
-    With each comes the setting that is probably meant, or None where nothing is like it.
-    """
-    known = {*names().values(), *OF_THE_CLIENT}
-    written = dotenv_values(ENV_FILE)
-    folder = environment.get("SAFELIGHT_SECRETS") or written.get("SAFELIGHT_SECRETS")
-    all_names = (*environment, *written, *secret_names(folder))
-    given = sorted({name for name in all_names if name.upper().startswith(PREFIX)})
-    return {name: _nearest(name.upper(), known) for name in given if name.upper() not in known}
-
-
-def _nearest(name: str, known: set[str]) -> str | None:
-    """Return the name that is most like another, where one is; what all begin with does not count."""
-    endings = sorted(one.removeprefix(PREFIX) for one in known)
-    like = get_close_matches(name.removeprefix(PREFIX), endings, n=1)
-    return f"{PREFIX}{like[0]}" if like else None
-
-
-def _is_webhook_secret(secret: str) -> bool:
-    try:
-        secret_bytes(secret)
-    except ValueError:
-        return False
-    return True

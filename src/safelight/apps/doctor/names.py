@@ -1,7 +1,7 @@
 """Names in the environment that look like settings and are none."""
 
 from safelight.apps.doctor.finding import Finding, Visit, warning
-from safelight.settings import unknown_names
+from safelight.settings.names import unknown_names
 
 
 def setting_names(_visit: Visit) -> list[Finding]:
