@@ -41,6 +41,7 @@ from safelight.upkeep.purge import purge_image
 from safelight.upkeep.recover import recover_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 from safelight.upkeep.sides import clear_side, owe_clearing
+from safelight.worker.persistence import persistently
 
 log = structlog.get_logger()
 
@@ -149,7 +150,8 @@ class Handlers:
             if processed is None:
                 return
             image, outcome = processed
-            state = await to_its_end(self._finalize(image, outcome))
+            ending = persistently(lambda: self._finalize(image, outcome), what="finalize", image_id=image_id)
+            state = await to_its_end(ending)
         except WrongState as lost:
             await self._let_go(image_id, lost)
         else:
