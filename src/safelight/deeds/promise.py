@@ -1,32 +1,11 @@
 """Hold bytes to the checksum that their client promised: not every store has done so when it took them in."""
 
 import base64
-import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol
-
-import google_crc32c
+from collections.abc import AsyncIterator
 
 from safelight.domain.errors import ImageRejected, Reason
-from safelight.domain.image import Checksum, ChecksumAlgorithm
-
-
-class Digest(Protocol):
-    """What `hashlib` and `google_crc32c` have in common."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more bytes."""
-        ...
-
-    def digest(self) -> bytes:
-        """Return the big-endian digest of all of them."""
-        ...
-
-
-DIGESTS: Mapping[ChecksumAlgorithm, Callable[[], Digest]] = {
-    ChecksumAlgorithm.CRC32C: google_crc32c.Checksum,
-    ChecksumAlgorithm.SHA256: hashlib.sha256,
-}
+from safelight.domain.image import Checksum
+from safelight.ports.digests import DIGESTS
 
 
 async def as_promised(pieces: AsyncIterator[bytes], promised: Checksum | None) -> AsyncIterator[bytes]:

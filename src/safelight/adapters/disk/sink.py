@@ -2,48 +2,26 @@
 
 import asyncio
 import base64
-import hashlib
 import hmac
 import os
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
-
-import google_crc32c
 
 from safelight.adapters.disk.files import create_temporary, disk_full, publish, seal, storage_errors, stored, write_all
 from safelight.adapters.disk.layout import Layout
 from safelight.adapters.disk.threads import Threads
 from safelight.domain.errors import AlreadyWritten, BodyTooLong, BodyTooShort, ChecksumDiffers
-from safelight.domain.image import Checksum, ChecksumAlgorithm
+from safelight.domain.image import Checksum
 from safelight.domain.keys import Key
+from safelight.ports.digests import DIGESTS
 
 WRITTEN_AT_ONCE = 256 * 1024
 """Bytes that are gathered before a thread writes them: hopping for every 64 KiB that the network brings costs more."""
 
 HELD_AT_MOST_SECONDS = 1.0
 """A slow sender's bytes are written sooner, so that many slow senders hold no memory."""
-
-
-class Digest(Protocol):
-    """What `hashlib` and `google_crc32c` have in common."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more bytes."""
-        ...
-
-    def digest(self) -> bytes:
-        """Return the big-endian digest of all of them."""
-        ...
-
-
-DIGESTS: Mapping[ChecksumAlgorithm, Callable[[], Digest]] = {
-    ChecksumAlgorithm.CRC32C: google_crc32c.Checksum,
-    ChecksumAlgorithm.SHA256: hashlib.sha256,
-}
 
 
 class IncomingFile:
