@@ -19,21 +19,6 @@ from safelight.testing.memory_multipart import MemoryMultipart
 from safelight.testing.memory_store import MemoryObjectStore
 
 
-@pytest.fixture
-def first() -> MemoryObjectStore:
-    return MemoryObjectStore()
-
-
-@pytest.fixture
-def second() -> MemoryObjectStore:
-    return MemoryObjectStore()
-
-
-@pytest.fixture
-def objects(first: MemoryObjectStore, second: MemoryObjectStore) -> MirroredStore:
-    return MirroredStore(first, second)
-
-
 def in_parts(store: MemoryObjectStore) -> MemoryMultipart:
     assert store.multipart is not None
     return store.multipart

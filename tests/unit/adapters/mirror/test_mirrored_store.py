@@ -16,21 +16,6 @@ from safelight.testing.contracts.object_store import (
 from safelight.testing.memory_store import MemoryObjectStore
 
 
-@pytest.fixture
-def first() -> MemoryObjectStore:
-    return MemoryObjectStore()
-
-
-@pytest.fixture
-def second() -> MemoryObjectStore:
-    return MemoryObjectStore()
-
-
-@pytest.fixture
-def objects(first: MemoryObjectStore, second: MemoryObjectStore) -> MirroredStore:
-    return MirroredStore(first, second)
-
-
 class TestMirror(ObjectStoreContract):
     """Together they are a store like any other."""
 
