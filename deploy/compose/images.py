@@ -1,4 +1,4 @@
-"""The kinds of image that your application has: the same file for every pod."""
+"""The kinds of image that your application has: the same file for every container."""
 
 from safelight import Kind, cover, fit
 
