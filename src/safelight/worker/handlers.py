@@ -21,12 +21,12 @@ from safelight.domain.jobs import (
     Upkeep,
 )
 from safelight.domain.kind import Kinds
-from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
+from safelight.domain.outcome import Outcome
 from safelight.domain.to_its_end import to_its_end
 from safelight.domain.urls import Links
-from safelight.journey.announce import Persistence, Tried, give_up_webhook, send_webhook
+from safelight.journey.announce import Persistence, give_up_webhook, send_webhook
 from safelight.journey.finalize import Retries, finalize_image
-from safelight.journey.process import KINDS_OLDER, Terms, process_image
+from safelight.journey.process import Terms, process_image
 from safelight.ports.clock import Clock, Ids
 from safelight.ports.metrics import Metrics
 from safelight.ports.notifier import Notifier
@@ -41,13 +41,13 @@ from safelight.upkeep.purge import purge_image
 from safelight.upkeep.recover import recover_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 from safelight.upkeep.sides import clear_side, owe_clearing
+from safelight.worker.outcomes import tell_of_image, tell_of_webhook, word_of
 from safelight.worker.persistence import persistently
 
 log = structlog.get_logger()
 
 NOBODY_TO_TELL = "no webhook URL is set"
 """Why webhooks are given up that are still owed from a time when one was."""
-
 
 SPOILT_FOR = timedelta(hours=1)
 """How long a lazy variant is not tried again that its file cannot be rendered as.
@@ -146,7 +146,7 @@ class Handlers:
                     clock=parts.clock,
                     terms=Terms(parts.lease, parts.retries.max_attempts, parts.accept_unscanned),
                 )
-                run.outcome = "nothing_to_do" if processed is None else _word(processed[1])
+                run.outcome = "nothing_to_do" if processed is None else word_of(processed[1])
             if processed is None:
                 return
             image, outcome = processed
@@ -155,7 +155,7 @@ class Handlers:
         except WrongState as lost:
             await self._let_go(image_id, lost)
         else:
-            _tell(image, outcome, state, parts.clock.now() - begun)
+            tell_of_image(image, outcome, state, parts.clock.now() - begun)
 
     async def _finalize(self, image: Image, outcome: Outcome) -> State:
         parts = self._parts
@@ -273,54 +273,9 @@ class Handlers:
             )
             run.outcome = "nothing_to_do" if tried is None else "failed" if tried.error else "ok"
         if tried is not None:
-            _tell_of_webhook(delivery_id, tried)
+            tell_of_webhook(delivery_id, tried)
 
     async def _settle_unsent(self, delivery_id: DeliveryId) -> None:
         parts = self._parts
         if await give_up_webhook(delivery_id, reason=NOBODY_TO_TELL, records=parts.records, clock=parts.clock):
             log.warning("webhook_given_up", delivery_id=delivery_id, reason=NOBODY_TO_TELL)
-
-
-def _word(outcome: Outcome) -> str:
-    match outcome:
-        case Done(unscanned=reason):
-            return "unscanned" if reason else "ok"
-        case Spoilt(reason):
-            return reason
-        case Broken(code) | Waits(code):
-            return code
-
-
-def _tell(image: Image, outcome: Outcome, state: State, took: timedelta) -> None:
-    """Log how one try at an image ended."""
-    event = log.bind(
-        image_id=image.id,
-        kind=image.kind,
-        state=state,
-        attempt=image.attempt,
-        bytes=image.declared_bytes,
-        milliseconds=took // timedelta(milliseconds=1),
-    )
-    match outcome:
-        case Done() | Spoilt() if state is State.UPLOADED:
-            event.info("image_handed_back")
-        case Done(unscanned=""):
-            event.info("image_processed")
-        case Done(unscanned=reason):
-            event.warning("image_processed_unscanned", detail=reason)
-        case Spoilt(reason, detail):
-            event.info("image_rejected", reason=reason, **({"detail": detail} if detail else {}))
-        case Waits(code, detail):
-            awaited = "newer_kinds" if code == KINDS_OLDER else "scanner"
-            event.warning(f"image_waits_for_{awaited}", code=code, detail=detail)
-        case Broken(code, detail, error):
-            event.warning("image_not_processed", code=code, detail=detail, exc_info=error)
-
-
-def _tell_of_webhook(delivery_id: DeliveryId, tried: Tried) -> None:
-    event = log.bind(delivery_id=delivery_id, event_type=tried.event, attempt=tried.attempt)
-    if tried.error is None:
-        event.info("webhook_sent")
-        return
-    again_at = tried.again_at.isoformat() if tried.again_at else None
-    event.warning("webhook_failed", reason=tried.error, again_at=again_at, given_up=again_at is None)
