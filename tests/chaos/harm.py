@@ -29,6 +29,7 @@ MOST_STARTS = 20
 """How often it is tried to start one again."""
 
 STALL_S = 4.0
+WATCHED_FOR_S = 10.0
 FULL_FOR_S = 6.0
 
 ALL = tuple(Service)
@@ -198,17 +199,18 @@ class Chaos:
             return _name(program)
 
     def _kill_below(self, cluster: Cluster, generation: int) -> str | None:
-        """Kill a zygote, or what it has forked."""
-        pids = [worker.pid for worker in cluster.workers if not worker.has_ended]
-        for _ in range(generation):
-            pids = [child for pid in pids for child in children_of(pid)]
-        if not pids:
-            return None
-        pid = self.chance.choice(pids)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            self.tell(f"kill -9 {('zygote', 'sandbox child')[generation - 1]} {pid}")
-            return str(pid)
+        """Kill a zygote, or what it has forked, as soon as there is one: a child may live for a tenth of a second."""
+        until = time.monotonic() + WATCHED_FOR_S
+        while time.monotonic() < until:
+            pids = [worker.pid for worker in cluster.workers if not worker.has_ended]
+            for _ in range(generation):
+                pids = [child for pid in pids for child in children_of(pid)]
+            with suppress(IndexError, ProcessLookupError):
+                pid = self.chance.choice(pids)
+                os.kill(pid, signal.SIGKILL)
+                self.tell(f"kill -9 {('zygote', 'sandbox child')[generation - 1]} {pid}")
+                return str(pid)
+            time.sleep(0.01)
         return None
 
     def _kill_postgres(self) -> str | None:
