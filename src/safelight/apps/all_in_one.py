@@ -3,12 +3,9 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import cast
-
-from litestar import Litestar
 
 from safelight.apps.addresses import Addresses
-from safelight.apps.api import api_app
+from safelight.apps.api import open_api
 from safelight.apps.api_keys import first_key
 from safelight.apps.database import migrate_database
 from safelight.apps.declared import declare
@@ -19,13 +16,11 @@ from safelight.apps.readiness import readiness
 from safelight.apps.serving import beside, listening, serve
 from safelight.apps.start import Part, see_that_it_can_start
 from safelight.apps.uploads import uploads_app
-from safelight.apps.users import identities, policy
 from safelight.apps.webhooks import webhooks
 from safelight.apps.wiring import World, opened
 from safelight.apps.worker import run_worker, sandbox
 from safelight.domain import keys
 from safelight.http.asgi import App, Receive, Scope, Send
-from safelight.http.body import limit_body
 from safelight.http.request_id import with_request_id
 from safelight.http.traffic import counted
 from safelight.settings import Settings
@@ -69,12 +64,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         notifier = await stack.enter_async_context(webhooks(settings))
         new_key = await first_key(world, settings.bootstrap_key)
         ready = readiness(world)
-        api = api_app(
-            world,
-            ready=ready,
-            policy=await stack.enter_async_context(policy(settings, kinds, world.clock, world.ids)),
-            identities=await stack.enter_async_context(identities(settings, world.clock)),
-        )
+        api = await stack.enter_async_context(open_api(world, ready=ready))
         server = serve(
             settings,
             _whole(world, api),
@@ -85,10 +75,9 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         await server.serve(sockets=[listener])
 
 
-def _whole(world: World, api: Litestar) -> App:
+def _whole(world: World, app: App) -> App:
     """Return the API, and the upload service where there is a folder to serve, as one application."""
     settings = world.settings
-    app = limit_body(cast("App", api), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
     if world.disk is not None:
         uploads = uploads_app(
             settings, world.tokens, world.disk, clock=world.clock, ids=world.ids, limiter=world.limiter

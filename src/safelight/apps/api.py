@@ -1,11 +1,18 @@
 """The API as an application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
 from litestar import Litestar
 
 from safelight import __version__
+from safelight.apps import users
 from safelight.apps.owners import limits_of
 from safelight.apps.wiring import World
 from safelight.http.api import ROUTES, api
+from safelight.http.asgi import App
+from safelight.http.body import limit_body
 from safelight.http.openapi import openapi_document, openapi_schema
 from safelight.http.parts import Limits, Parts
 from safelight.http.rates import Rates
@@ -13,6 +20,18 @@ from safelight.http.readiness import Readiness
 from safelight.journey.request import Rules
 from safelight.ports.identity import Identities
 from safelight.ports.policy import Policy
+
+
+@asynccontextmanager
+async def open_api(world: World, *, ready: Readiness) -> AsyncIterator[App]:
+    """Open what the API asks about users, and give the API, which takes no body that is too large or too slow."""
+    settings = world.settings
+    async with (
+        users.policy(settings, world.kinds, world.clock, world.ids) as policy,
+        users.identities(settings, world.clock) as identities,
+    ):
+        app = api_app(world, ready=ready, policy=policy, identities=identities)
+        yield limit_body(cast("App", app), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
 
 
 def api_app(world: World, *, ready: Readiness, policy: Policy, identities: Identities | None) -> Litestar:

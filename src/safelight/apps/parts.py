@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import cast
 
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.rates import MemoryRates
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
-from safelight.apps.api import api_app
+from safelight.apps.api import open_api
 from safelight.apps.api_keys import keep_given_key
 from safelight.apps.declared import declare
 from safelight.apps.process import prepare_process
@@ -18,13 +17,11 @@ from safelight.apps.serving import beside, listening, serve
 from safelight.apps.start import Part, see_that_it_can_start
 from safelight.apps.storage import open_disk
 from safelight.apps.uploads import sweep_unfinished, uploads_app
-from safelight.apps.users import identities, policy
 from safelight.apps.webhooks import webhooks
 from safelight.apps.wiring import open_keyring, opened, without_keys
 from safelight.apps.worker import run_worker, sandbox
 from safelight.domain.tokens import Tokens
-from safelight.http.asgi import App, Receive, Scope, Send, answer
-from safelight.http.body import limit_body
+from safelight.http.asgi import Receive, Scope, Send, answer
 from safelight.http.health import with_health
 from safelight.http.problems import http_problem
 from safelight.http.readiness import Readiness, store_answers
@@ -57,14 +54,8 @@ async def run_api(settings: Settings, *, started: Started) -> None:
         if settings.bootstrap_key is not None:
             await keep_given_key(world, settings.bootstrap_key)
         ready = readiness(world)
-        api = api_app(
-            world,
-            ready=ready,
-            policy=await stack.enter_async_context(policy(settings, kinds, world.clock, world.ids)),
-            identities=await stack.enter_async_context(identities(settings, world.clock)),
-        )
-        limited = limit_body(cast("App", api), max_bytes=settings.max_body_bytes, timeout=settings.header_timeout)
-        app = with_request_id(limited, new_id=world.ids.new)
+        api = await stack.enter_async_context(open_api(world, ready=ready))
+        app = with_request_id(api, new_id=world.ids.new)
         server = serve(settings, app, ready, _telling(started, Part.API, addresses.own))
         await server.serve(sockets=[listener])
 
