@@ -88,7 +88,7 @@ async def copy_objects(
 async def clear_unwanted(
     target: ObjectStore, both: ObjectStore, *, records: Records, clock: Clock, how: Copying
 ) -> int:
-    """Remove from the target what its record says is gone since it was copied; return of how many objects.
+    """Remove from the target what its record says is gone since it was copied; return how many objects.
 
     `both` are the two stores as one. What has no record is left to the sweep: beside the wrong records, nothing must be
     lost. Raises StorageFailed.

@@ -66,7 +66,7 @@ class Work:
 
     async def _run(self, queued: QueuedJob) -> None:
         try:
-            job = job_named((queued.payload or b"").decode())
+            job = job_named((queued.payload or b"").decode(errors="replace"))
         except UnknownJob as unknown:
             log.warning("job_unknown", job=unknown.name)
             raise RetryRequested(UNKNOWN_WAITS, "this version does not know it") from unknown
