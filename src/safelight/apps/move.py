@@ -49,7 +49,12 @@ class Passed:
     @property
     def is_whole(self) -> bool:
         """Whether nothing went wrong, and nothing is known to be missing."""
-        return not self.failures and not self.missing
+        return not self.failures and not self.missing and not self.is_of_other_records
+
+    @property
+    def is_of_other_records(self) -> bool:
+        """Whether there are objects, and the records know the image of none: they are probably not the right ones."""
+        return 0 < self.fates[Fate.UNKNOWN] == self.fates.total()
 
 
 @dataclass(frozen=True, slots=True)

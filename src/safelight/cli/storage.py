@@ -102,10 +102,7 @@ def _tell(passed: Passed) -> None:
     if fates[Fate.UNWANTED]:
         out.print(f"{fates[Fate.UNWANTED]:,} left behind: their images need them no more")
     if fates[Fate.UNKNOWN]:
-        out.print(
-            f"{fates[Fate.UNKNOWN]:,} left behind: these records have no such images. Are they the right ones "
-            "(SAFELIGHT_DATABASE_URL, --data)?"
-        )
+        out.print(f"{fates[Fate.UNKNOWN]:,} left behind: these records have no such images")
     if passed.cleared:
         out.print(f"{passed.cleared:,} removed from the new store: deleted or made protected since they were copied")
     _tell_trouble(passed)
@@ -130,3 +127,9 @@ def _tell_trouble(passed: Passed) -> None:
         err.print(f"{len(passed.failures):,} objects could not be moved. Mend that, and run it again", style="red")
     for key in (passed.missing or ())[:SHOWN]:
         err.print(f"{key} is asked for by a record, and is in neither store", markup=False, style="red")
+    if passed.is_of_other_records:
+        err.print(
+            "These records know none of the images of the old store, so they are probably not the right ones. Name "
+            "those: SAFELIGHT_DATABASE_URL, or --data for a folder's own",
+            style="red",
+        )
