@@ -24,7 +24,8 @@ def api(
     kinds: KindsFile = None,
 ) -> None:
     """Serve the API alone, as one of any number of hosts. Needs Postgres, and never touches bytes."""
-    _run(run_api, settings(host=host, port=port, data=data, kinds=kinds))
+    chosen = settings(host=host, port=port, data=data, kinds=kinds)
+    _run(run_api, chosen, chosen.port)
 
 
 def worker(
@@ -36,7 +37,8 @@ def worker(
     kinds: KindsFile = None,
 ) -> None:
     """Verify and render alone, as one of any number of hosts. Needs Postgres, and no signing keys."""
-    _run(run_worker_part, settings(host=host, worker_port=port, data=data, kinds=kinds))
+    chosen = settings(host=host, worker_port=port, data=data, kinds=kinds)
+    _run(run_worker_part, chosen, chosen.worker_port)
 
 
 def uploads(
@@ -45,14 +47,15 @@ def uploads(
     data: Data = None,
 ) -> None:
     """Take and deliver bytes alone, from a folder that the other parts share. With S3 there is nothing to do."""
-    _run(run_uploads, settings(host=host, uploads_port=port, data=data))
+    chosen = settings(host=host, uploads_port=port, data=data)
+    _run(run_uploads, chosen, chosen.uploads_port)
 
 
-def _run(part: Callable[..., Coroutine[Any, Any, None]], chosen: Settings) -> None:
+def _run(part: Callable[..., Coroutine[Any, Any, None]], chosen: Settings, port: int) -> None:
     warn_of_unknown_names()
     configure_logs(chosen.log_format)
     started: Started = _welcome
-    with errors_told(chosen):
+    with errors_told(chosen, port=port):
         uvloop.run(part(chosen, started=started))
 
 

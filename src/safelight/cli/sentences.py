@@ -52,15 +52,18 @@ OF_A_FOLDER: Mapping[int, str] = {
 """What is wrong with a data folder, by what the operating system says."""
 
 
-def sentence(error: Exception, using: Settings | None) -> str | None:
-    """Return what to tell of an error; None where a person can do nothing about it."""
+def sentence(error: Exception, using: Settings | None, port: int | None) -> str | None:
+    """Return what to tell of an error; None where a person can do nothing about it.
+
+    `port` is the one that the command listens on, None where it does not listen.
+    """
     if isinstance(error, StorageFailed) and using is not None:
         where = f" --data {using.data}" if using.database_url is None else ""
         return f"{error} What is wrong with it says: safelight doctor{where}"
     if isinstance(error, REFUSALS):
         return str(error)
     if isinstance(error, OSError):
-        return _of_network(error, using) or _of_data(error, using) or _of_file(error)
+        return _of_network(error, using, port) or _of_data(error, using) or _of_file(error)
     return None
 
 
@@ -79,18 +82,18 @@ def _of_setting(name: str, given: object, why: str) -> str:
     return f"{names()[name]}{shown}: {why.removeprefix('Value error, ')}"
 
 
-def _of_network(error: OSError, using: Settings | None) -> str | None:
+def _of_network(error: OSError, using: Settings | None, port: int | None) -> str | None:
     """Return what to tell where it could not be listened."""
-    if using is None or error.filename is not None:
+    if using is None or port is None or error.filename is not None:
         return None
     other = "Choose another: --host, or SAFELIGHT_HOST"
     if isinstance(error, socket.gaierror):
         return f"There is no address {using.host} ({error.strerror}). {other}"
     return {
-        errno.EADDRINUSE: f"Port {using.port} of {using.host} is taken by another program. "
-        "Choose another: --port 8081, or --port 0 for a free one",
+        errno.EADDRINUSE: f"Port {port} of {using.host} is taken by another program. "
+        "Choose another: --port; 0 takes a free one",
         errno.EADDRNOTAVAIL: f"{using.host} is no address of this machine. {other}",
-        errno.EACCES: f"This user may not listen on port {using.port}. Choose one from 1024 on: --port",
+        errno.EACCES: f"This user may not listen on port {port}. Choose one from 1024 on: --port",
     }.get(error.errno or 0)
 
 

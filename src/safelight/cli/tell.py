@@ -21,17 +21,18 @@ MISUSED = 2
 
 
 @contextmanager
-def errors_told(using: "Settings | None" = None) -> Iterator[None]:
+def errors_told(using: "Settings | None" = None, *, port: int | None = None) -> Iterator[None]:
     """Say what went wrong and what to do, and exit with 1, where it is something that a person can act on.
 
-    `using` are the settings that the command works with, so that it can name what is to be changed.
+    `using` are the settings that the command works with, so that it can name what is to be changed; `port` is the one
+    that it listens on, where it does.
     """
     try:
         yield
     except Exception as error:
         from safelight.cli.sentences import sentence  # noqa: PLC0415 - knows errors of everything; upload needs none
 
-        said = sentence(error, using)
+        said = sentence(error, using, port)
         if said is None:
             raise
         err.print(f"[red]{escape(said)}[/red]")

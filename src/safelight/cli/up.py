@@ -37,7 +37,7 @@ def up(
         )
     warn_of_unknown_names()
     configure_logs(chosen.log_format)
-    with errors_told(chosen):
+    with errors_told(chosen, port=chosen.port):
         uvloop.run(run_all_in_one(chosen, started=lambda started: _welcome(started, chosen)))
 
 

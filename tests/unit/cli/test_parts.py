@@ -1,10 +1,14 @@
 """`safelight api`, `worker`, `uploads`: everything that is in the way of a start is told at once."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
+
+from safelight.adapters.keyring import create_keyring
+from safelight.testing.fakes import FrozenClock
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +69,18 @@ def test_up_lists_everything_that_is_wrong_at_once(
     assert refused.exit_code == 1
     for wrong in ("BOOTSTRAP_KEY must look", "KINDS: there is no file", "KEYRING", "DATABASE_URL: "):
         assert f"SAFELIGHT_{wrong}" in refused.stderr
+
+
+def test_a_part_whose_port_is_taken_names_the_one_that_it_wanted(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    create_keyring(tmp_path / "keys.json", FrozenClock())
+    monkeypatch.setenv("SAFELIGHT_KEYRING", str(tmp_path / "keys.json"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        refused = run("uploads", "--port", port, "--data", tmp_path)
+
+    assert refused.exit_code == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in refused.stderr
+    assert "--port; 0 takes a free one" in refused.stderr
