@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.domain.jobs import Chore, Upkeep
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import Jobs
@@ -20,6 +21,8 @@ async def every(interval: timedelta, name: str, action: Callable[[], Awaitable[o
     while True:
         try:
             await action()
+        except (StorageFailed, Busy) as away:
+            log.warning("upkeep_failed", what=name, code=away.code, reason=str(away))
         except Exception:
             log.exception("upkeep_failed", what=name)
         await asyncio.sleep(interval.total_seconds())
@@ -34,6 +37,8 @@ async def rounds(chore: Chore, interval: timedelta, *, jobs: Jobs, clock: Clock)
     while True:
         try:
             await jobs.enqueue(Upkeep(chore), run_at=run_at)
+        except (StorageFailed, Busy) as away:
+            log.warning("upkeep_not_queued", what=chore, code=away.code, reason=str(away))
         except Exception:
             log.exception("upkeep_not_queued", what=chore)
         await asyncio.sleep(interval.total_seconds())

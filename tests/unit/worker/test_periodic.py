@@ -5,11 +5,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
-from safelight.domain.errors import StorageFailed
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.domain.jobs import Chore, Job, Upkeep
 from safelight.testing.fakes import NOW, FrozenClock, RecordingJobs
-from safelight.worker.periodic import next_round, rounds
+from safelight.worker.periodic import every, next_round, rounds
 
 MOMENT = timedelta(milliseconds=1)
 SWEEP = Upkeep(Chore.SWEEP)
@@ -51,9 +52,39 @@ async def test_a_round_is_queued_at_once_and_then_for_the_next_full_interval() -
 async def test_a_queue_that_is_away_is_asked_again() -> None:
     jobs = FailingOnce()
 
-    await until_queued(jobs, 1)
+    with capture_logs() as logs:
+        await until_queued(jobs, 1)
 
     assert jobs.queued == [(SWEEP, NOW + MOMENT)]
+    assert [(line["event"], line["log_level"], line["code"]) for line in logs] == [
+        ("upkeep_not_queued", "warning", "storage_failed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StorageFailed("it is away"), ("warning", False)),
+        (Busy(), ("warning", False)),
+        (ValueError("a mistake"), ("error", True)),
+    ],
+)
+async def test_only_what_nobody_foresaw_is_told_with_a_traceback(error: Exception, told: tuple[str, bool]) -> None:
+    errors, again = [error], asyncio.Event()
+
+    async def failing_once() -> None:
+        if errors:
+            raise errors.pop()
+        again.set()
+
+    with capture_logs() as logs:
+        running = asyncio.create_task(every(MOMENT, "sweep", failing_once))
+        await asyncio.wait_for(again.wait(), timeout=10)
+        running.cancel()
+
+    (line,) = logs
+    assert line["event"] == "upkeep_failed"
+    assert (line["log_level"], bool(line.get("exc_info"))) == told
 
 
 @pytest.mark.parametrize(("second", "expected"), [(0, 30), (1, 30), (29, 30), (30, 60), (59, 60)])

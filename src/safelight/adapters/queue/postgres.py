@@ -19,11 +19,13 @@ from safelight.adapters.queue.bell import Bell, Channel
 from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import COUNTED, LANES
+from safelight.adapters.queue.outages import tell_outages_briefly
 from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.overview import HeldJob, LaneLoad, held_jobs, loads, retry_held
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, queries_on
 from safelight.adapters.queue.work import HandBack, Work, run_manager
+from safelight.domain.errors import StorageFailed
 from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
 from safelight.ports.jobs import AT_ONCE, Handler
@@ -94,7 +96,10 @@ class PostgresQueue:
         """Run jobs until cancelled, at most so many renderings at once, however often Postgres goes away."""
         while True:
             try:
-                await self._run(Work(handler, recover=recover, max_tries=self._max_tries), concurrency, grace)
+                with storage_failures():
+                    await self._run(Work(handler, recover=recover, max_tries=self._max_tries), concurrency, grace)
+            except StorageFailed as away:
+                log.warning("queue_broke_off", again_in=str(LONGEST_WAIT), code=away.code, reason=str(away))
             except Exception:
                 log.exception("queue_broke_off", again_in=str(LONGEST_WAIT))
             await asyncio.sleep(LONGEST_WAIT.total_seconds())
@@ -167,6 +172,7 @@ async def open_postgres_queue(
     each does every `poll_every`. One that has ended `max_tries` workers is held, where nothing else stops it.
     Connects when it is needed.
     """
+    tell_outages_briefly()
     pool = asyncpg.create_pool(
         url,
         min_size=0,

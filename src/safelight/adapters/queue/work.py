@@ -11,6 +11,7 @@ from pgqueuer.models import Context
 from pgqueuer.models import Job as QueuedJob
 
 from safelight.adapters.queue.lanes import HELD, UnknownJob, job_named, name_of
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.ports.jobs import Handler
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,8 @@ class Work:
         handler = self._recover if self._recover is not None and queued.attempts > 1 else self._handler
         try:
             await handler(job)
+        except (StorageFailed, Busy) as away:
+            log.warning("job_failed", job=name_of(job), code=away.code, reason=str(away))
         except Exception:
             log.exception("job_failed", job=name_of(job))
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from safelight.adapters.queue import work
 from safelight.adapters.queue.memory import MemoryQueue, QuietQueries
+from safelight.domain.errors import StorageFailed
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import Job, ProcessImage
 from safelight.testing.fakes import FrozenClock
@@ -88,13 +89,18 @@ async def test_without_forgetting_memory_would_grow(jobs: MemoryQueue, monkeypat
         tracemalloc.stop()
 
 
-async def test_a_failed_job_is_one_event_in_the_log(jobs: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"), [(ZeroDivisionError(), ("error", True)), (StorageFailed("it is away"), ("warning", False))]
+)
+async def test_a_failed_job_is_one_event_in_the_log_with_a_traceback_where_nobody_foresaw_it(
+    jobs: MemoryQueue, monkeypatch: pytest.MonkeyPatch, error: Exception, told: tuple[str, bool]
+) -> None:
     monkeypatch.setattr(work, "log", structlog.get_logger())
     failed, ended = ProcessImage(image(1)), asyncio.Event()
 
     async def handler(job: Job) -> None:
         if job == failed:
-            raise ZeroDivisionError
+            raise error
         ended.set()
 
     await jobs.enqueue(failed)
@@ -106,7 +112,9 @@ async def test_a_failed_job_is_one_event_in_the_log(jobs: MemoryQueue, monkeypat
         with suppress(asyncio.CancelledError):
             await runner
 
-    assert [(event["event"], event["job"]) for event in events] == [("job_failed", f"ProcessImage {image(1)}")]
+    (event,) = events
+    assert (event["event"], event["job"]) == ("job_failed", f"ProcessImage {image(1)}")
+    assert (event["log_level"], bool(event.get("exc_info"))) == told
 
 
 async def test_a_handler_that_will_not_end_does_not_hold_the_queue(jobs: MemoryQueue) -> None:
