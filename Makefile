@@ -1,5 +1,6 @@
 # make demo [PHOTO=path] [ONCE=1]   the six steps on one photo
 # make up [ARGS="--port 9000"]      the whole system on this machine
+# make install                      nothing but the installation into .venv, such as on every host
 # make test                         everything that CI runs
 # make chaos [MINUTES=10] [SEED=1]   kill everything under load, and count what is lost [JSON=file] [RATE=2]
 # make check                        the fast part: format, lint, types, layers, spelling
@@ -17,7 +18,7 @@ PIP    := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --
 ALONE  := if [ -t 0 ]; then set -m; fi;
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos check openapi docs lock clean
+.PHONY: help install demo up test chaos check openapi docs lock clean
 
 help: ## say what can be made
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,6 +37,8 @@ $(DEV): requirements/dev.txt $(APP)
 	@echo "Installing the tools of the tests into $(VENV) (once)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
+
+install: $(APP)
 
 demo: $(APP)
 	@$(ALONE) ONCE=$(ONCE) $(BIN)/safelight demo $(if $(PHOTO),"$(PHOTO)"); exit $$?
