@@ -19,11 +19,13 @@ MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC)
 IDS = st.integers(0, 16**12 - 1).map(lambda time: f"{time:012x}7000800000000000000a")
 
 
+SWEEPS = [tuple(prefixes_of_turn(MIDNIGHT + EVERY * number, every=EVERY, whole=WHOLE)) for number in range(TURNS)]
+"""What each sweep of a day lists."""
+
+
 def listed_in_a_whole(image_id: str) -> int:
     """Return in how many sweeps of a day an image's original is listed."""
-    key = original(ImageId(image_id))
-    turns = (prefixes_of_turn(MIDNIGHT + EVERY * number, every=EVERY, whole=WHOLE) for number in range(TURNS))
-    return sum(any(key.startswith(prefix) for prefix in prefixes) for prefixes in turns)
+    return sum(original(ImageId(image_id)).startswith(prefixes) for prefixes in SWEEPS)
 
 
 def id_of(moment: datetime) -> str:
