@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -23,6 +24,10 @@ from safelight_client import Client
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where a shell starts the tests in the background, and what they start would take no Ctrl-C, either.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What takes longer on a machine with other work is no fault: nothing is tested by the clock.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 EMPTY = "empty"
 NUMBERS = count(1)
