@@ -7,6 +7,7 @@ from pathlib import Path
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.variant import cover, fit
+from safelight.settings import Settings
 
 EXAMPLES = Kinds(
     Kind(name, public=public, variants={"thumb": cover(200, 200), "medium": fit(800), "large": fit(1600)})
@@ -14,6 +15,8 @@ EXAMPLES = Kinds(
 )
 """What is served without a kinds file."""
 
+
+NO_KINDS = "SAFELIGHT_KINDS is not set. Name the file that declares your kinds, the same for every process"
 
 REMEMBERED = "kinds-file"
 """File of the data folder that holds the path of the kinds file that it was last served with."""
@@ -27,6 +30,21 @@ class KindsForgotten(Exception):
             f"{folder} was last served with the kinds of {remembered}. Say --kinds {remembered} (or SAFELIGHT_KINDS). "
             f"To serve the example kinds from now on, remove {folder / REMEMBERED}"
         )
+
+
+class KindsUnnamed(Exception):
+    """No kinds file is named where the records are shared: the example kinds would be declared for every host."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_KINDS)
+
+
+def shared_kinds(settings: Settings) -> Kinds:
+    """Return the kinds for a command that may declare them. Raises KindsUnnamed, KindsForgotten, KindInvalid."""
+    kinds = kinds_for(settings.data, settings.kinds)
+    if settings.database_url is not None and settings.kinds is None:
+        raise KindsUnnamed
+    return kinds
 
 
 def kinds_for(folder: Path, path: Path | None) -> Kinds:

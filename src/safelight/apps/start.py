@@ -9,7 +9,7 @@ from safelight.adapters.records.migrate_postgres import pending_postgres_migrati
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api_keys import KeyInvalid, parsed_key
-from safelight.apps.kinds import KindsForgotten, kinds_for, load_kinds
+from safelight.apps.kinds import NO_KINDS, KindsForgotten, kinds_for, load_kinds
 from safelight.apps.storage import disk_folder, open_storage
 from safelight.apps.webhooks import WebhookInvalid, questions, webhooks
 from safelight.apps.wiring import keyring_path, without_keys
@@ -68,7 +68,7 @@ def _of_sharing(settings: Settings) -> Iterator[str]:
             "postgresql://user:password@host/name. In one process SQLite will do: safelight up"
         )
     if settings.kinds is None:
-        yield "SAFELIGHT_KINDS is not set. Name the file that declares your kinds, the same for every process"
+        yield NO_KINDS
     if settings.public_url is None:
         yield "SAFELIGHT_PUBLIC_URL is not set. URLs are built on the address of the API as clients see it"
     if settings.storage_url is None and settings.uploads_url is None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from safelight.adapters.system import SystemClock
 from safelight.apps.beside import records_for
-from safelight.apps.kinds import kinds_for
+from safelight.apps.kinds import shared_kinds
 from safelight.cli.options import Data, KindsFile, settings
 from safelight.cli.tell import errors_told, out
 from safelight.domain.declaration import Declaration, Declared
@@ -29,7 +29,7 @@ def list_kinds(data: Data = None, kinds: KindsFile = None) -> None:
     """List the kinds that hosts declared, and how this kinds file stands to them."""
     using = settings(data=data, kinds=kinds)
     with errors_told(using):
-        here = kinds_for(using.data, using.kinds)
+        here = shared_kinds(using)
         declared = asyncio.run(_declared(using))
     out.print(_table(declared, here), soft_wrap=False)
 
@@ -45,7 +45,7 @@ def adopt(
     """
     using = settings(data=data, kinds=kinds)
     with errors_told(using):
-        adopted = asyncio.run(_adopt(using, kinds_for(using.data, using.kinds)))
+        adopted = asyncio.run(_adopt(using, shared_kinds(using)))
     if adopted:
         out.print(f"As this file declares them, these kinds hold from now on: {', '.join(adopted)}")
     else:

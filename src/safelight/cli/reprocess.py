@@ -12,7 +12,7 @@ from safelight.apps.addresses import Addresses
 from safelight.apps.beside import see_that_they_are_ready
 from safelight.apps.data_folder import see_that_it_is_ours
 from safelight.apps.declared import see_that_it_holds
-from safelight.apps.kinds import kinds_for
+from safelight.apps.kinds import shared_kinds
 from safelight.apps.logs import configure_logs
 from safelight.apps.reprocess import Done, Fate, Plan, failed_images, plan_reprocessing, reprocess_images, retry_images
 from safelight.apps.wiring import World, opened
@@ -71,7 +71,7 @@ def reprocess(
     with errors_told(using):
         if using.storage_url is None and using.data.exists():
             see_that_it_is_ours(using.data)
-        every_kind = kinds_for(using.data, using.kinds)
+        every_kind = shared_kinds(using)
         tally = asyncio.run(_run(using, every_kind, every_kind[kind], wanted[0], dry_run=dry_run))
     if tally.images[Fate.FAILED]:
         raise typer.Exit(FAILED)

@@ -14,7 +14,7 @@ from safelight.apps.backup import ArchiveNameInvalid, NotInTheFolder
 from safelight.apps.backup_check import BackupDamaged
 from safelight.apps.data_folder import DataNotReady
 from safelight.apps.declared import KindsOlder
-from safelight.apps.kinds import KindsForgotten
+from safelight.apps.kinds import KindsForgotten, KindsUnnamed
 from safelight.apps.lock import DataInUse
 from safelight.apps.signing_keys import SigningKeyRefused
 from safelight.apps.start import CannotStart
@@ -33,6 +33,7 @@ REFUSALS = (
     KeyringInvalid,
     KindsForgotten,
     KindsOlder,
+    KindsUnnamed,
     NotInTheFolder,
     SafelightError,
     SigningKeyRefused,

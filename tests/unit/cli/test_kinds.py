@@ -1,6 +1,7 @@
 """`safelight kinds`."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +81,15 @@ def test_an_older_file_renders_nothing_again(run: Run, data: Path, kinds_file: C
 
     assert refused.exit_code == 1
     assert "safelight kinds adopt" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("kinds", "list"), ("kinds", "adopt"), ("reprocess", "--kind", "photo")])
+def test_without_a_kinds_file_the_examples_are_declared_for_no_other_host(
+    run: Run, data: Path, words: tuple[str, ...]
+) -> None:
+    shared = "SAFELIGHT_DATABASE_URL" in os.environ
+
+    done = run(*words, "--data", data)
+
+    assert done.exit_code == int(shared)
+    assert ("SAFELIGHT_KINDS is not set" in done.stderr) == shared
