@@ -19,6 +19,8 @@ from safelight.settings import Settings
 
 ANSWERS_WITHIN_S = 30.0
 
+NO_ORIGINS = "SAFELIGHT_ALLOWED_ORIGINS is not set: no page may upload from a browser. Set it, and try again"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -78,7 +80,7 @@ async def _cors(bucket: BucketRules, wanted: list[CorsRule]) -> Change:
     if not wanted:
         return Change(
             CORS.name,
-            by_hand="SAFELIGHT_ALLOWED_ORIGINS is not set: no page may upload from a browser. Set it, and try again",
+            by_hand=NO_ORIGINS,
         )
     before = await bucket.document(CORS)
     after = rules.with_ours(before, wanted)

@@ -12,7 +12,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.beside import database_for, records_for
 from safelight.apps.owners import limits_of
 from safelight.cli.options import Data, settings
-from safelight.cli.tell import errors_told, misused, out
+from safelight.cli.tell import confirm, errors_told, misused, out
 from safelight.deeds.remove import AT_ONCE
 from safelight.domain.events import Origin
 from safelight.domain.owner import Owner
@@ -132,7 +132,7 @@ def erase(
         owner = asyncio.run(_read(using, owner_id))
     out.print(f"All images of {readable(owner_id)} are deleted for good, {owner.used.images:,} by now.", markup=False)
     if not yes:
-        typer.confirm("Erase it?", abort=True)
+        confirm("Erase it?")
     with errors_told(using):
         erased = asyncio.run(_erase(using, owner_id))
     out.print(

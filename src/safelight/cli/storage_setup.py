@@ -14,9 +14,9 @@ from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.bucket_rules import BucketRules
 from safelight.adapters.s3.by_hand import BY_HAND
 from safelight.apps.logs import configure_logs
-from safelight.apps.storage_setup import Change, open_requests, plan_setup, wanted_cors, wanted_lifecycle
+from safelight.apps.storage_setup import NO_ORIGINS, Change, open_requests, plan_setup, wanted_cors, wanted_lifecycle
 from safelight.cli.options import settings
-from safelight.cli.tell import errors_told, misused, out
+from safelight.cli.tell import confirm, errors_told, misused, out
 from safelight.settings import Settings
 
 COLORS = {"+": "green", "-": "red"}
@@ -58,15 +58,18 @@ def address_of(using: Settings) -> S3Address:
 
 def _print(address: S3Address, using: Settings) -> None:
     by_hand = BY_HAND[address.profile.name]
-    cors = {"CORSRules": [rule.json() for rule in wanted_cors(address, using)]}
+    cors = [rule.json() for rule in wanted_cors(address, using)]
     lifecycle = {"Rules": [rule.json() for rule in wanted_lifecycle(address, using)]}
     policy = rules.policy_with({}, rules.public_statement(address))
     put = f"aws s3api {{}} --bucket {address.bucket} --endpoint-url {address.endpoint}"
     for call, option, document, note in (
-        ("put-bucket-cors", "--cors-configuration", cors, by_hand.cors),
+        ("put-bucket-cors", "--cors-configuration", {"CORSRules": cors}, by_hand.cors),
         ("put-bucket-policy", "--policy", policy, by_hand.policy),
         ("put-bucket-lifecycle-configuration", "--lifecycle-configuration", lifecycle, by_hand.lifecycle),
     ):
+        if document == {"CORSRules": []}:
+            out.print(f"# {NO_ORIGINS}", markup=False)
+            continue
         out.print(f"# {note or f'{put.format(call)} {option} file://FILE'}", markup=False)
         out.print(json.dumps(document, indent=2), markup=False, style="dim" if note else None)
     out.print("# These calls replace all rules of their kind: add to them what the bucket has besides.", markup=False)
@@ -88,7 +91,7 @@ async def _set_up(address: S3Address, using: Settings, *, apply: bool, yes: bool
             out.print("Nothing was changed: --apply does it." if wanted else "Nothing is to be changed.")
             return
         if not yes:
-            typer.confirm(f"Change the bucket {address.bucket}?", abort=True)
+            confirm(f"Change the bucket {address.bucket}?")
         for name, make in wanted:
             await make()
             out.print(f"[green]{name}: done[/green]")

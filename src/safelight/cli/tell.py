@@ -39,6 +39,17 @@ def errors_told(using: "Settings | None" = None, *, port: int | None = None) -> 
         raise typer.Exit(FAILED) from None
 
 
+def confirm(question: str) -> None:
+    """Ask, and end the command where the answer is not yes. Where nobody answers, say that --yes does."""
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        err.print("\nNobody said yes, so nothing was changed. Without a terminal, say --yes as well.", style="red")
+        raise typer.Exit(FAILED) from None
+    if not agreed:
+        raise typer.Abort
+
+
 def misused(*lines: str) -> typer.Exit:
     """Say what was given wrongly, the first line in red; return what to raise."""
     for number, line in enumerate(lines):

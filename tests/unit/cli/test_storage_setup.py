@@ -43,3 +43,14 @@ def test_without_a_bucket_it_says_how_to_name_one(run: Any):
 
     assert refused.exit_code == 2
     assert "SAFELIGHT_STORAGE_URL" in refused.stderr
+
+
+def test_without_allowed_origins_a_note_stands_in_place_of_empty_rules(run: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("SAFELIGHT_ALLOWED_ORIGINS")
+
+    printed = run("storage", "setup", "--print", "--url", "s3://bucket?region=eu-central-1")
+
+    assert "# SAFELIGHT_ALLOWED_ORIGINS is not set" in printed.stdout
+    assert "CORSRules" not in printed.stdout
+    assert "put-bucket-cors" not in printed.stdout
+    assert "put-bucket-policy" in printed.stdout
