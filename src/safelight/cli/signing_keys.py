@@ -12,10 +12,16 @@ from safelight.adapters.keyring import create_keyring, read_keyring
 from safelight.adapters.system import SystemClock
 from safelight.apps.beside import see_that_they_are_ready
 from safelight.apps.data_folder import DataNotReady, see_that_it_is_ours
-from safelight.apps.signing_keys import add_signing_key, retire_signing_key, see_that_it_can_retire, sign_with
+from safelight.apps.signing_keys import (
+    SigningKeyRefused,
+    add_signing_key,
+    retire_signing_key,
+    see_that_it_can_retire,
+    sign_with,
+)
 from safelight.apps.wiring import keyring_path
 from safelight.cli.options import Data, settings
-from safelight.cli.tell import errors_told, misused, out
+from safelight.cli.tell import confirm, errors_told, misused, out
 from safelight.domain.tokens import Keyring
 from safelight.settings import Settings
 
@@ -46,7 +52,13 @@ def create(
     A process that serves everything from its own folder makes its keyring by itself.
     """
     with errors_told():
-        key_id = create_keyring(file, SystemClock())
+        try:
+            key_id = create_keyring(file, SystemClock())
+        except FileExistsError:
+            raise SigningKeyRefused(
+                f"There is a file {file} already, and it is kept. Use it, by SAFELIGHT_KEYRING; or add a new key to "
+                "it: safelight signing-keys rotate"
+            ) from None
     out.print(f"Made {file}, with the signing key {key_id}. Whoever reads it can sign: keep it secret.", markup=False)
 
 
@@ -90,6 +102,12 @@ def rotate(
         out.print(f"Added {key_id}, which verifies. It signs after: safelight signing-keys rotate --sign-with {key_id}")
         return
     out.print(f"Signing with {key_id} from now on. The older ones go on verifying until they are retired.")
+    if using.keyring is not None and signing is None:
+        out.print(
+            f"Hosts that have a copy of {using.keyring} refuse what this key signs until they have it too: copy the "
+            "file there now. Next time say --add-only first, as docs/keys.md shows.",
+            markup=False,
+        )
 
 
 @app.command()
@@ -107,7 +125,7 @@ def retire(
     for line in WHAT_ENDS:
         out.print(line, markup=False)
     if not yes:
-        typer.confirm("Retire it?", abort=True)
+        confirm("Retire it?")
     with errors_told(using):
         asyncio.run(retire_signing_key(using, key_id, clock=SystemClock()))
     out.print(f"Retired {key_id}", markup=False)
@@ -117,7 +135,12 @@ def _ring(using: Settings) -> Keyring:
     asyncio.run(see_that_they_are_ready(using))
     path = keyring_path(using)
     if not path.exists():
-        raise DataNotReady(f"There is no {path}. The server makes one when it first starts, or put your own copy there")
+        makes = (
+            "The server makes one when it first starts"
+            if using.keyring is None
+            else f"Make it, once for all hosts: safelight signing-keys create {path}"
+        )
+        raise DataNotReady(f"There is no {path}. {makes}, or put your own copy there")
     return read_keyring(path)
 
 

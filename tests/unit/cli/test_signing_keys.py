@@ -104,6 +104,16 @@ def test_retiring_says_what_ends_and_asks(run: Run, data: Path, first: str) -> N
     assert first not in ring(data).created_at
 
 
+def test_where_nobody_can_answer_nothing_is_done_and_yes_is_named(run: Run, data: Path, first: str) -> None:
+    run("signing-keys", "rotate", "--data", data)
+
+    unanswered = run("signing-keys", "retire", first, "--data", data)
+
+    assert unanswered.exit_code == 1
+    assert "say --yes" in unanswered.stderr
+    assert first in ring(data).keys
+
+
 def test_nobody_is_asked_who_said_yes(run: Run, data: Path, first: str) -> None:
     run("signing-keys", "rotate", "--data", data)
 
@@ -176,3 +186,43 @@ def test_another_user_writes_no_keyring_that_the_server_could_not_read(
     assert refused.exit_code == 1
     assert f"sudo -u '#{NOBODY}'" in refused.stderr
     assert ring(data) == before
+
+
+def test_a_file_that_is_there_is_kept_and_may_be_used(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    run("signing-keys", "create", file)
+    before = file.read_bytes()
+
+    refused = run("signing-keys", "create", file)
+
+    assert refused.exit_code == 1
+    assert f"There is a file {file} already, and it is kept" in refused.stderr
+    assert "SAFELIGHT_KEYRING" in refused.stderr
+    assert "safelight signing-keys rotate" in refused.stderr
+    assert file.read_bytes() == before
+
+
+def test_a_rotation_of_a_keyring_for_many_hosts_tells_of_their_copies(
+    run: Run, data: Path, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = run("signing-keys", "rotate", "--data", data)
+    monkeypatch.setenv("SAFELIGHT_KEYRING", str(data / "keyring.json"))
+
+    shared = run("signing-keys", "rotate", "--data", data)
+    in_two_steps = run("signing-keys", "rotate", "--sign-with", first, "--data", data)
+
+    assert "--add-only" not in alone.stdout
+    assert f"Hosts that have a copy of {data / 'keyring.json'}" in shared.stdout
+    assert "--add-only first" in shared.stdout
+    assert "--add-only" not in in_two_steps.stdout
+
+
+def test_a_keyring_that_is_named_and_missing_is_to_be_made(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_KEYRING", str(tmp_path / "keys.json"))
+
+    refused = run("signing-keys", "list", "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"safelight signing-keys create {tmp_path / 'keys.json'}" in refused.stderr
