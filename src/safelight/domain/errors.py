@@ -435,9 +435,12 @@ class ObjectChanged(Ours):
 
 @dataclass(eq=False)
 class StorageFailed(Ours):
+    """A database, a disk or a bucket did. `cure` says what to do, where more is known than that."""
+
     code = "storage_failed"
-    text = "The storage failed: {reason}. See its state and its log."
+    text = "Data cannot be read or written: {reason}. {cure}."
     reason: str
+    cure: str = "See the state and the log of what keeps it"
 
 
 @dataclass(eq=False)

@@ -71,8 +71,8 @@ async def _upgrade(connection: AsyncConnection, pauses: tuple[timedelta, ...]) -
                 raise
             if pause is None:
                 raise StorageFailed(
-                    "the tables are too busy to be changed: what was changed by then stays. Migrate again at a quieter "
-                    "time, or end the long transactions that pg_stat_activity shows"
+                    "the tables are too busy to be changed: what was changed by then stays",
+                    "Migrate again at a quieter time, or end the long transactions that pg_stat_activity shows",
                 ) from error
             await asyncio.sleep(pause.total_seconds())
         else:

@@ -52,7 +52,18 @@ GLANCE = {"isolation_level": "AUTOCOMMIT"}
 CROSSED = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available: whoever tries again finds the way free."""
 
-TOO_MANY_CONNECTIONS = "53300"
+_WHO = (
+    "See the user and the password in SAFELIGHT_DATABASE_URL, and pg_hba.conf of Postgres; in a password, "
+    "percent-encode / # @ : ? %"
+)
+CURES = {
+    "28000": _WHO,
+    "28P01": _WHO,
+    "3D000": "Create that database (createdb NAME), or name another one in SAFELIGHT_DATABASE_URL",
+    "53300": "Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS",
+}
+"""What to do about some codes of Postgres: who connects, to what, and as one of how many."""
+
 NO_SUCH_CHARACTER = "22021"
 
 
@@ -103,8 +114,8 @@ def postgres_failures() -> Iterator[None]:
         raise _meant(error) from error
     except OSError as error:
         raise StorageFailed(
-            f"the database cannot be reached: {str(error) or type(error).__name__}. See that Postgres runs, and what "
-            "SAFELIGHT_DATABASE_URL names"
+            f"the database cannot be reached: {str(error) or type(error).__name__}",
+            "See that Postgres runs, and what SAFELIGHT_DATABASE_URL names",
         ) from error
 
 
@@ -120,10 +131,8 @@ def _meant(error: DBAPIError) -> Busy | RequestInvalid | StorageFailed:
         return RequestInvalid(reason="no text may have the character U+0000")
     if code in CROSSED:
         return Busy()
-    cure = ""
-    if code == TOO_MANY_CONNECTIONS:
-        cure = ". Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS"
-    return StorageFailed(f"the database says: {error.orig}{cure}")
+    reason = f"the database says: {error.orig}"
+    return StorageFailed(reason, CURES[code]) if code in CURES else StorageFailed(reason)
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ def present_in(connection: Connection) -> str | None:
         return present
     raise StorageFailed(
         f"the database is of revision {present}, made by a later version of Safelight, and this one cannot work on it "
-        "any more: install that version here as well"
+        "any more",
+        "Install that version here as well",
     )
 
 

@@ -87,7 +87,7 @@ class BucketRules:
         if answer.status_code == httpx.codes.FORBIDDEN and code == "AccessDenied":
             blocked = " and Block Public Access must let it" if what is POLICY and right == what.may_write else ""
             raise StorageFailed(
-                f"the {what.name} of bucket {self._requests.address.bucket} is refused to our credentials: they need "
-                f"the right {right}{blocked}"
+                f"the {what.name} of bucket {self._requests.address.bucket} is refused to our credentials",
+                f"Give them the right {right}{blocked}",
             )
         raise refusal(self._requests.address, answer.status_code, answer.text)

@@ -21,10 +21,8 @@ log = structlog.get_logger(__name__)
 SEEN_AFTER_EVERY = timedelta(minutes=1)
 """botocore renews what ends within 15 minutes, and fails only in the last 10: there is time for a few tries."""
 
-NOT_FOUND = (
-    "there are no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or give this machine a role that may use it"
-)
+NOT_FOUND = "there are no credentials for the bucket"
+WHERE_TO_SET = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role that may use it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def _find(aws_profile: str | None) -> Credentials:
     except BotoCoreError as error:
         raise StorageFailed(f"no credentials can be read: {error}") from error
     if found is None:
-        raise StorageFailed(NOT_FOUND)
+        raise StorageFailed(NOT_FOUND, WHERE_TO_SET)
     return found
 
 

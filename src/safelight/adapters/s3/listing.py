@@ -37,7 +37,7 @@ def _parsed(content: bytes, address: S3Address) -> ET.Element:
     try:
         return ET.fromstring(content)  # noqa: S314 - from our own store; expat bounds what entities grow to
     except ET.ParseError as error:
-        raise StorageFailed(f"{address.endpoint} answers what is no list: see that it speaks S3") from error
+        raise StorageFailed(f"{address.endpoint} answers what is no list", "See that it speaks S3") from error
 
 
 def _stored(entry: ET.Element, prefix: str) -> StoredObject | None:

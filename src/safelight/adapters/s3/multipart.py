@@ -155,5 +155,5 @@ def _goes_on(page: ET.Element) -> bool:
 def _text(entry: ET.Element, name: str) -> str:
     found = entry.findtext(f"{ANY}{name}")
     if found is None:
-        raise StorageFailed(f"the S3 server leaves {name} out of its answer: see that it is one")
+        raise StorageFailed(f"the S3 server leaves {name} out of its answer", "See that it is one")
     return found

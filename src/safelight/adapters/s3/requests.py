@@ -22,19 +22,25 @@ PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses of what may be well in a moment."""
 
 _ELSEWHERE = (
-    "bucket {address.bucket} is not in region {address.region}, or not at {address.endpoint}: write its own, region=..."
+    "bucket {address.bucket} is not in region {address.region}, or not at {address.endpoint}",
+    "Write its own, region=...",
 )
-_FULL = "bucket {address.bucket} is full: make room, or raise its quota"
-_ADVICE = {
-    "NoSuchBucket": "there is no bucket {address.bucket} at {address.endpoint}: make it, or name another one",
-    "RequestTimeTooSkewed": "this machine's clock and that of {address.endpoint} differ: set them",
+_FULL = ("bucket {address.bucket} is full", "Make room, or raise its quota")
+_KNOWN = {
+    "NoSuchBucket": ("there is no bucket {address.bucket} at {address.endpoint}", "Make it, or name another one"),
+    "RequestTimeTooSkewed": ("this machine's clock and that of {address.endpoint} differ", "Set them"),
     "PermanentRedirect": _ELSEWHERE,
     "AuthorizationHeaderMalformed": _ELSEWHERE,
     "IllegalLocationConstraintException": _ELSEWHERE,
     "QuotaExceeded": _FULL,
     "XMinioStorageFull": _FULL,
 }
-"""What to do about some codes of S3 servers: the API Reference's "Error responses", and those of Ceph and MinIO."""
+"""What some codes of S3 servers mean, and what to do.
+
+The API Reference's "Error responses", and those of Ceph and MinIO.
+"""
+
+REACH_IT = "See that it runs and can be reached"
 
 _REDIRECTED = "incorrectly configured region"
 """What obstore says of a redirect that leads nowhere."""
@@ -120,20 +126,19 @@ def code_of(text: str) -> str:
 
 def no_answer(address: S3Address, error: Exception) -> StorageFailed:
     """Return what it means that nothing came back."""
-    return StorageFailed(
-        f"{address.endpoint} gives no answer ({type(error).__name__}): see that it runs and can be reached"
-    )
+    return StorageFailed(f"{address.endpoint} gives no answer ({type(error).__name__})", REACH_IT)
 
 
 def refusal(address: S3Address, status: int, text: str) -> StorageFailed:
     """Return what it means that the server refused; `text` is what it said."""
     code = code_of(text) or f"status {status}"
-    if code in _ADVICE:
-        return StorageFailed(f"{_ADVICE[code].format(address=address)} ({code})")
+    if code in _KNOWN:
+        meaning, cure = _KNOWN[code]
+        return StorageFailed(f"{meaning.format(address=address)} ({code})", cure)
     if status in {401, 403}:
         return StorageFailed(
-            f"bucket {address.bucket} refuses our credentials ({code}): "
-            "see that they are right, have not ended, and may read, write, list and delete there"
+            f"bucket {address.bucket} refuses our credentials ({code})",
+            "See that they are right, have not ended, and may read, write, list and delete there",
         )
     return StorageFailed(f"{address.endpoint} answers {code}")
 
@@ -145,4 +150,4 @@ def failure(address: S3Address, text: str) -> StorageFailed:
         return refusal(address, int(status[1]) if status else 0, text)
     if _REDIRECTED in text:
         return refusal(address, 301, "<Code>PermanentRedirect</Code>")
-    return StorageFailed(f"{address.endpoint} gives no answer: see that it runs and can be reached")
+    return StorageFailed(f"{address.endpoint} gives no answer", REACH_IT)

@@ -44,7 +44,7 @@ async def database(visit: Visit) -> list[Finding]:
             version = await _one(connection, "SELECT current_setting('server_version')")
             size = await _one(connection, "SELECT pg_database_size(current_database())")
     except StorageFailed as error:
-        return wrong("database", error.reason, "See that Postgres runs, and what SAFELIGHT_DATABASE_URL names")
+        return wrong("database", error.reason, error.cure)
     if lacking:
         seen = f"it lacks the tables of this version: {', '.join(lacking)}"
         return wrong("database", seen, "While everything runs: safelight migrate")

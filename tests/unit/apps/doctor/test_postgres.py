@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -52,6 +53,17 @@ async def test_one_that_cannot_be_reached_is_named_without_its_password(visit: M
     assert found.level is Level.WRONG
     assert "cannot be reached" in found.seen
     assert "hidden" not in found.seen + found.cure
+
+
+async def test_a_database_that_is_not_there_has_another_cure_than_a_postgres_that_does_not_run(
+    visit: MakeVisit, postgres_url: str
+) -> None:
+    nowhere = urlsplit(postgres_url)._replace(path="/not_there").geturl()
+
+    (found,) = await checks.database(visit(database_url=SecretStr(nowhere)))
+
+    assert found.level is Level.WRONG
+    assert "createdb NAME" in found.cure
 
 
 async def test_a_clock_that_differs_from_the_databases_is_wrong(on_postgres: MakeVisit) -> None:

@@ -33,9 +33,8 @@ async def endpoint(bench: Bench) -> list[Finding]:
     address = bench.address
     listed = await bench.requests.send("GET", params={"list-type": "2", "max-keys": "1", "prefix": address.prefix})
     if not listed.is_success:
-        return wrong(
-            "bucket", refusal(address, listed.status_code, listed.text).reason, "Mend that, and run this again"
-        )
+        refused = refusal(address, listed.status_code, listed.text)
+        return wrong("bucket", refused.reason, f"{refused.cure}, and run this again")
     key = bench.original()
     await bench.put(key)
     read = await bench.read(key) == CONTENT

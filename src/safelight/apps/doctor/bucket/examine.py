@@ -56,7 +56,7 @@ async def examine_bucket(url: str, settings: Settings, *, clock: Clock) -> Async
                 for finding in await _run(probe, bench):
                     yield finding
     except StorageFailed as error:
-        yield wrong("credentials", error.reason, "Mend that, and run this again")[0]
+        yield wrong("credentials", error.reason, f"{error.cure}, and run this again")[0]
 
 
 async def _run(probe: Probe, bench: Bench) -> list[Finding]:
@@ -66,7 +66,7 @@ async def _run(probe: Probe, bench: Bench) -> list[Finding]:
         found = probe(bench)
         return await found if inspect.isawaitable(found) else found
     except StorageFailed as error:
-        return wrong(name, error.reason, "Mend that, and run this again")
+        return wrong(name, error.reason, f"{error.cure}, and run this again")
     except httpx.HTTPError as error:
         where = bench.address.public_endpoint
         return wrong(name, f"{where} gives no answer: {type(error).__name__}", "See that clients reach it")
