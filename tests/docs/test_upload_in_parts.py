@@ -78,7 +78,13 @@ def server(s3: S3Place, folder: Path, origin: str) -> Iterator[Server]:
 
 def by_curl(server: Server, folder: Path, commands: str) -> list[str]:
     """Run commands of the page, and return what they print."""
-    environment = {**os.environ, "SAFELIGHT_URL": server.url, "SAFELIGHT_API_KEY": server.key, "FILE": "me.tiff"}
+    environment = {
+        **os.environ,
+        "SAFELIGHT_URL": server.url,
+        "SAFELIGHT_API_KEY": server.key,
+        "FILE": "me.tiff",
+        "KIND": "scan",
+    }
     ran = subprocess.run(  # noqa: S603 - our own documentation
         ["/bin/bash", "-euo", "pipefail", "-c", commands],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
@@ -89,7 +95,7 @@ def by_curl(server: Server, folder: Path, commands: str) -> list[str]:
 
 def test_by_curl_a_file_goes_in_parts_and_a_second_run_goes_on(server: Server, folder: Path) -> None:
     whole, parts = shown("sh")
-    requesting, _, rest = whole.replace("photo", "scan").replace("image/jpeg", "image/tiff").partition("# UPLOAD")
+    requesting, _, rest = whole.replace("image/jpeg", "image/tiff").partition("# UPLOAD")
     confirming = "# CONFIRM" + rest.partition("# CONFIRM")[2]
     broken_off = parts.replace("do\n", "do\n    [ $number = 1 ] || break\n", 1)
 

@@ -29,22 +29,39 @@ input.onchange();
 PAGE = (Path(__file__).parents[2] / "docs" / "upload.md").read_text()
 
 
+def by_curl(server: Server, photo: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the script of the page."""
+    script, _ = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    named = {"SAFELIGHT_URL": server.url, "SAFELIGHT_API_KEY": server.key, "FILE": photo.name, **variables}
+    return subprocess.run(  # noqa: S603 - our own documentation
+        ["/bin/bash", "-euo", "pipefail", "-c", script],
+        cwd=photo.parent, env=os.environ | named, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def test_the_four_calls_by_curl_end_with_an_image_that_can_be_seen(
     start_server: Callable[..., Server], photo: Path
 ) -> None:
     server = start_server(min_free_bytes="0")
-    commands, _ = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    environment = {**os.environ, "SAFELIGHT_URL": server.url, "SAFELIGHT_API_KEY": server.key, "FILE": photo.name}
 
-    ran = subprocess.run(  # noqa: S603 - our own documentation
-        ["/bin/bash", "-euo", "pipefail", "-c", commands],
-        cwd=photo.parent, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    ran = by_curl(server, photo)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = ran.stdout.splitlines()
     urls = lines[lines.index("ready") + 1 :]
     assert [httpx.get(url, follow_redirects=True).status_code for url in urls] == [200, 200, 200]
+
+
+def test_by_curl_a_refused_request_ends_the_script_with_the_reason(
+    start_server: Callable[..., Server], photo: Path
+) -> None:
+    server = start_server(min_free_bytes="0")
+
+    ran = by_curl(server, photo, KIND="nothing-like-it")
+
+    assert ran.returncode == 1
+    assert '"code": "unknown_kind"' in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_the_table_has_every_field_of_a_request() -> None:

@@ -70,7 +70,10 @@ def _of_sharing(settings: Settings) -> Iterator[str]:
     if settings.kinds is None:
         yield NO_KINDS
     if settings.public_url is None:
-        yield "SAFELIGHT_PUBLIC_URL is not set. URLs are built on the address of the API as clients see it"
+        yield (
+            "SAFELIGHT_PUBLIC_URL is not set. Say where clients reach the API, the same for every process: "
+            "https://images.example"
+        )
     if settings.storage_url is None and settings.uploads_url is None:
         yield (
             "SAFELIGHT_UPLOADS_URL is not set. Say where clients reach `safelight uploads`, or set "

@@ -15,6 +15,9 @@ Data = Annotated[
     Path | None, typer.Option(help="Folder of database, objects and keys. [SAFELIGHT_DATA; safelight-data]")
 ]
 KindsFile = Annotated[Path | None, typer.Option(help="File that declares your kinds. [SAFELIGHT_KINDS; two examples]")]
+SharedKindsFile = Annotated[
+    Path | None, typer.Option(help="File that declares your kinds, the same on every host. [SAFELIGHT_KINDS]")
+]
 
 
 def settings(**options: Any) -> Settings:

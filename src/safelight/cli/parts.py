@@ -10,7 +10,7 @@ import uvloop
 from safelight import __version__
 from safelight.apps.logs import configure_logs
 from safelight.apps.parts import Serving, Started, run_api, run_uploads, run_worker_part
-from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
+from safelight.cli.options import Data, SharedKindsFile, settings, warn_of_unknown_names
 from safelight.cli.tell import errors_told, out
 from safelight.settings import Settings
 
@@ -21,7 +21,7 @@ def api(
     host: Host = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [SAFELIGHT_PORT; 8080]")] = None,
     data: Data = None,
-    kinds: KindsFile = None,
+    kinds: SharedKindsFile = None,
 ) -> None:
     """Serve the API alone, as one of any number of hosts. Needs Postgres, and never touches bytes."""
     chosen = settings(host=host, port=port, data=data, kinds=kinds)
@@ -34,7 +34,7 @@ def worker(
         int | None, typer.Option(help="Port of its health; 0 takes a free one. [SAFELIGHT_WORKER_PORT; 8081]")
     ] = None,
     data: Data = None,
-    kinds: KindsFile = None,
+    kinds: SharedKindsFile = None,
 ) -> None:
     """Verify and render alone, as one of any number of hosts. Needs Postgres, and no signing keys."""
     chosen = settings(host=host, worker_port=port, data=data, kinds=kinds)

@@ -61,14 +61,19 @@ class Settings(BaseSettings):
     secrets: DirectoryPath | None = Field(
         None, description="Folder of secrets: a file in it that has the name of a setting holds that setting"
     )
-    kinds: Path | None = Field(None, description="The kinds file; without one, two example kinds are served")
+    kinds: Path | None = Field(
+        None, description="The kinds file. `up` serves two example kinds without one; `api` and `worker` need it"
+    )
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     worker_port: int = Field(
         8081, ge=0, le=65535, description="Port on which `safelight worker` tells of its health; 0 takes a free one"
     )
     uploads_port: int = Field(8082, ge=0, le=65535, description="Port of `safelight uploads`; 0 takes a free one")
-    public_url: Url | None = Field(None, description="Address of the API as clients see it; by default host and port")
+    public_url: Url | None = Field(
+        None,
+        description="Address of the API as clients see it; host and port if unset. `api` and `worker` need it",
+    )
     uploads_url: Url | None = Field(
         None, description="Address of the upload service as clients see it; by default the API's"
     )
