@@ -16,6 +16,7 @@ from safelight.apps.readiness import readiness
 from safelight.apps.serving import beside, listening, serve
 from safelight.apps.start import Part, see_that_it_can_start
 from safelight.apps.storage import open_disk
+from safelight.apps.unknown_keys import UnknownKeys
 from safelight.apps.uploads import sweep_unfinished, uploads_app
 from safelight.apps.webhooks import webhooks
 from safelight.apps.wiring import open_keyring, opened, without_keys
@@ -88,7 +89,7 @@ async def run_uploads(settings: Settings, *, started: Started) -> None:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.uploads_port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
-        tokens = Tokens(open_keyring(settings, clock).current)
+        tokens = Tokens(open_keyring(settings, clock).current, unknown=UnknownKeys(clock))
         disk = await stack.enter_async_context(open_disk(settings, metrics=metrics))
         limiter = MemoryRates(refused=metrics.refused)
         uploads = counted(uploads_app(settings, tokens, disk, clock=clock, ids=ids, limiter=limiter), metrics)

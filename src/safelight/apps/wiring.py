@@ -16,6 +16,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.database import open_database
 from safelight.apps.storage import open_storage
+from safelight.apps.unknown_keys import UnknownKeys
 from safelight.domain.kind import Kinds
 from safelight.domain.tokens import Keyring, Tokens
 from safelight.domain.urls import Links
@@ -87,7 +88,7 @@ async def opened(
     """
     metrics, clock = PrometheusMetrics(), SystemClock()
     current = keyring or open_keyring(settings, clock).current
-    tokens = Tokens(current)
+    tokens = Tokens(current, unknown=UnknownKeys(clock))
     audit = BufferedAudit(dropped=metrics.audit_dropped)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(settings, tokens, addresses, metrics=metrics))

@@ -72,11 +72,19 @@ class ShowClaims:
     expires_at: datetime
 
 
-class Tokens:
-    """Makes and verifies every token, with the keyring that `current` gives at that moment."""
+def _nobody(_key_id: str) -> None:
+    """Tell nobody."""
 
-    def __init__(self, current: Callable[[], Keyring]) -> None:
+
+class Tokens:
+    """Makes and verifies every token, with the keyring that `current` gives at that moment.
+
+    `unknown` hears the id of a key that a token names and the keyring has not: of an old keyring, or made up by anyone.
+    """
+
+    def __init__(self, current: Callable[[], Keyring], *, unknown: Callable[[str], None] = _nobody) -> None:
         self._current = current
+        self._unknown = unknown
 
     def image_token(self, purpose: Purpose, image_id: ImageId, generation: int) -> str:
         """Return the write or read token of an image. Raising the generation revokes it."""
@@ -86,7 +94,7 @@ class Tokens:
     def verify_image_token(self, token: str, purpose: Purpose, image: Image) -> None:
         """Raise TokenInvalid unless `token` is that of this image, for this purpose and not revoked."""
         version, key_id, image_id, mac = _split(token)
-        expected = _mac(self._current(), purpose, key_id, image.id, str(image.token_generation))
+        expected = self._expected(purpose, key_id, image.id, str(image.token_generation))
         if not (_equal(mac, expected) and version == VERSION and image_id == image.id):
             raise TokenInvalid
 
@@ -129,9 +137,17 @@ class Tokens:
     def _open(self, purpose: Purpose, token: str) -> list[Any]:
         """Return the claims; the MAC is checked before they are parsed."""
         version, key_id, payload, mac = _split(token)
-        if not _equal(mac, _mac(self._current(), purpose, key_id, payload)) or version != VERSION:
+        if not _equal(mac, self._expected(purpose, key_id, payload)) or version != VERSION:
             raise TokenInvalid
         return list(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+
+    def _expected(self, purpose: Purpose, key_id: str, *parts: str) -> str:
+        """Return the MAC that a token must have. Raises TokenInvalid where the keyring has no such key."""
+        ring = self._current()
+        if key_id not in ring.keys:
+            self._unknown(key_id)
+            raise TokenInvalid
+        return _mac(ring, purpose, key_id, *parts)
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
@@ -153,11 +169,8 @@ def _split(token: str) -> list[str]:
 
 
 def _mac(ring: Keyring, purpose: Purpose, key_id: str, *parts: str) -> str:
-    secret = ring.keys.get(key_id)
-    if secret is None:
-        raise TokenInvalid
     signed = "\n".join((VERSION, key_id, *parts)).encode()
-    return _encode(hmac.digest(derive(secret, purpose), signed, "sha256"))
+    return _encode(hmac.digest(derive(ring.keys[key_id], purpose), signed, "sha256"))
 
 
 def _equal(left: str, right: str) -> bool:
