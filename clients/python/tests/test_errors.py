@@ -24,6 +24,17 @@ async def test_every_code_gives_its_class(server: Any, safelight: Any, problem: 
     assert caught.value.request_id == "req-1"
 
 
+async def test_a_call_whose_first_try_is_being_answered_for_long_can_be_made_again(
+    server: Any, safelight: Any, problem: Any
+) -> None:
+    server.plan("POST", problem(409, "idempotency_in_progress", retryable=True))
+
+    with pytest.raises(safelight_client.InProgress) as caught:
+        await safelight.confirm("1")
+
+    assert caught.value.retryable
+
+
 async def test_a_code_of_a_newer_server_gives_the_base_class(server: Any, safelight: Any, problem: Any) -> None:
     server.plan("GET", problem(500, "quite_new"))
 

@@ -48,8 +48,9 @@ def test_no_other_status_is_asked_again(status: int) -> None:
     assert status not in RETRIED
 
 
-def test_a_call_whose_other_try_is_being_answered_is_asked_again_when_the_server_says() -> None:
-    result, commands = converse(ask(REQUEST, Retry(), lambda: 0.0), [answer(409, retry_after="1"), OK])
+@pytest.mark.parametrize("status", [409, 507])
+def test_another_try_being_answered_or_a_full_disk_is_asked_again_when_the_server_says(status: int) -> None:
+    result, commands = converse(ask(REQUEST, Retry(), lambda: 0.0), [answer(status, retry_after="1"), OK])
 
     assert (result.status, pauses(commands)) == (200, [1.0])
 
@@ -73,6 +74,31 @@ def test_the_number_of_tries_is_bounded() -> None:
         converse(ask(REQUEST, Retry(tries=3), lambda: 0.0), [LOST] * 3)
 
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://bucket.s3.example:9000/incoming/1?X-Amz-Signature=hidden", "bucket.s3.example:9000"),
+        ("https://me:hidden@api.example/v1/images", "api.example"),
+        ("http://[hidden", "the server"),
+    ],
+)
+def test_the_host_that_gave_no_answer_is_named_and_nothing_secret_of_its_url(url: str, host: str) -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        converse(ask(Request("PUT", url), Retry(tries=1), lambda: 0.0), [LOST])
+
+    assert str(caught.value).startswith(f"No answer from {host} (reset). ")
+    assert "hidden" not in str(caught.value)
+
+
+def test_whoever_listens_hears_of_each_wait_why_and_how_long_it_is() -> None:
+    heard: list[tuple[str, float]] = []
+    retry = Retry(on_wait=lambda why, seconds: heard.append((why, seconds)))
+
+    converse(ask(REQUEST, retry, lambda: 0.0), [LOST, answer(503, retry_after="7"), OK])
+
+    assert heard == [("No answer from api.example (reset).", 0.25), ("api.example answers 503.", 7.0)]
 
 
 def test_the_last_answer_counts_where_trying_ends() -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
 from safelight.cli.tell import FAILED, misused, out
-from safelight_client import Client, Image, SafelightError
+from safelight_client import Client, Image, NotAuthenticated, Retry, SafelightError
 from safelight_client import Progress as Sent
 
 WORKING = {"requested": "asking", "uploading": "sending", "confirmed": "sent", "processing": "rendering"}
@@ -27,7 +27,8 @@ def upload(
         raise misused("An API key is needed: --key, or SAFELIGHT_API_KEY.", "`safelight keys create NAME` makes one.")
     target = _target(attach)
     done: list[Image] = []
-    with _client(url, key) as client, _bars() as bars:
+    bars = _bars()
+    with _client(url, key, bars) as client, bars:
         for file in files:
             bar = bars.add_task("asking", name=file.name, total=max(1, file.stat().st_size))
             try:
@@ -35,7 +36,7 @@ def upload(
             except (SafelightError, OSError) as error:
                 code = error.code if isinstance(error, SafelightError) else "unreadable"
                 bars.update(bar, description=f"[red]{code}[/red]")
-                bars.console.print(f"{file}: {error}", style="red", markup=False, soft_wrap=True)
+                bars.console.print(f"{file}: {_told(error)}", style="red", markup=False, soft_wrap=True)
             else:
                 bars.update(bar, description="[green]ready[/green]", completed=max(1, file.stat().st_size))
     for image in done:
@@ -46,11 +47,20 @@ def upload(
         raise typer.Exit(FAILED)
 
 
-def _client(url: str, key: str) -> Client:
+def _client(url: str, key: str, bars: Progress) -> Client:
+    def waiting(why: str, seconds: float) -> None:
+        bars.console.print(f"{why} Trying again in {seconds:.0f} s.", style="yellow", markup=False, soft_wrap=True)
+
     try:
-        return Client(url, api_key=key)
+        return Client(url, api_key=key, retry=Retry(on_wait=waiting if out.is_terminal else None))
     except ValueError as error:
         raise misused(f"--url, or SAFELIGHT_URL: {error}") from None
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, NotAuthenticated) and error.code == "not_authenticated":  # other codes are of tokens
+        return "The server does not take this API key. See --key, or SAFELIGHT_API_KEY, and `safelight keys list`."
+    return str(error)
 
 
 def _show(image: Image) -> None:

@@ -19,6 +19,18 @@ def test_what_is_no_address_is_told_with_the_option(run: Run, photo: Path) -> No
     assert "http://" in refused.stderr
 
 
+def test_a_key_that_is_not_taken_is_told_with_the_option(
+    run: Run, photo: Path, start_server: Callable[..., Server]
+) -> None:
+    server = start_server("served", min_free_bytes="0")
+
+    refused = run("upload", photo, "--kind", "photo", "--key", "not-one", "--url", server.url)
+
+    assert refused.exit_code == 1
+    assert "--key, or SAFELIGHT_API_KEY" in refused.stdout
+    assert "Bearer" not in refused.stdout
+
+
 @pytest.mark.parametrize(("kind", "tokens"), [("private-photo", 3), ("photo", 0)])
 def test_the_urls_of_a_protected_image_hold_its_token_and_it_is_told(
     run: Run, photo: Path, start_server: Callable[..., Server], kind: str, tokens: int

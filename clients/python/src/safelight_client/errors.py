@@ -4,6 +4,7 @@
     +-- NotAuthenticated  NotAllowed  RateLimited     who asks, and how often
     +-- RequestInvalid  UnknownKind  UnknownVariant   what was asked for cannot be
     +-- ImageNotFound  ImageGone  ImageNotReady  WrongState
+    +-- InProgress                                    an earlier try of the same call is being answered still
     +-- FileRefused                                   the file's fault: choose another one
     |   +-- EmptyFile  TooLarge  TypeNotAccepted  QuotaExceeded
     |   +-- ImageRejected                             found out when the bytes were looked at
@@ -92,6 +93,10 @@ class WrongState(SafelightError):
     """That cannot be done to the image any more."""
 
 
+class InProgress(SafelightError):
+    """An earlier try of the same call is being answered still; the same call later gets that answer."""
+
+
 class FileRefused(SafelightError):
     """The file cannot be taken. Its text can be shown to whoever chose the file."""
 
@@ -178,7 +183,7 @@ BY_CODE: Mapping[str, type[SafelightError]] = {
     "unsupported_transport": RequestInvalid,
     "range_not_satisfiable": RequestInvalid,
     "idempotency_key_reused": RequestInvalid,
-    "idempotency_in_progress": RequestInvalid,
+    "idempotency_in_progress": InProgress,
     "kind_differs": RequestInvalid,
     "unknown_kind": UnknownKind,
     "unknown_variant": UnknownVariant,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 from safelight_client.errors import ConnectionFailed
 from safelight_client.exchange import Conversation, NoAnswer, Pause, Request, Response
@@ -10,8 +11,9 @@ from safelight_client.exchange import Conversation, NoAnswer, Pause, Request, Re
 RETRIED = frozenset({408, 429, 502, 503, 504})
 """Statuses that say "not now". Every call of this package may be repeated: see `Api`."""
 
-CONFLICT = 409
-"""One that names a time to come back says that another try of the same call is still being answered."""
+RETRIED_WHEN_NAMED = frozenset({409, 507})
+"""Asked again only where the server names a time to come back: another try of the same call is being answered still, or
+the server is short of space and makes some. Any other conflict stays, and no other server makes space (RFC 4918)."""
 
 MAX_DOUBLINGS = 30
 
@@ -27,6 +29,8 @@ class Retry:
     tries: int = 5
     base: float = 0.5
     longest: float = 60.0
+    on_wait: Callable[[str, float], None] | None = None
+    """Called before each wait with why, as a sentence, and how long in seconds; from other threads, too."""
 
     def wait_s(self, tries: int, jitter: float) -> float:
         """Return the wait after so many tries. `jitter` (0 to 1) chooses a point in its upper half."""
@@ -41,9 +45,19 @@ def ask(request: Request, retry: Retry, jitter: Callable[[], float]) -> Conversa
         answer: Response | NoAnswer = yield request
         wait_s = _wait_s(answer, tries, retry, jitter)
         if wait_s is None:
-            return _settled(answer, tries)
+            return _settled(answer, tries, host_of(request.url))
+        if retry.on_wait:
+            retry.on_wait(_why(answer, host_of(request.url)), wait_s)
         yield Pause(wait_s)
         tries += 1
+
+
+def host_of(url: str) -> str:
+    """Return the host and the port of a URL, which may be shown: what comes after them can be a signature."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or "the server"
+    except ValueError:
+        return "the server"
 
 
 def retry_after_s(response: Response) -> float | None:
@@ -65,17 +79,22 @@ def _wait_s(answer: Response | NoAnswer, tries: int, retry: Retry, jitter: Calla
     if isinstance(answer, NoAnswer):
         return None if answer.useless else retry.wait_s(tries, jitter())
     named = retry_after_s(answer)
-    if answer.status not in RETRIED and not (answer.status == CONFLICT and named is not None):
+    if answer.status not in RETRIED and not (answer.status in RETRIED_WHEN_NAMED and named is not None):
         return None
     if named is None:
         return retry.wait_s(tries, jitter())
     return named if named <= retry.longest else None
 
 
-def _settled(answer: Response | NoAnswer, tries: int) -> Response:
+def _why(answer: Response | NoAnswer, host: str) -> str:
+    if isinstance(answer, NoAnswer):
+        return f"No answer from {host} ({answer.reason})."
+    return f"{host} answers {answer.status}."
+
+
+def _settled(answer: Response | NoAnswer, tries: int, host: str) -> Response:
     if isinstance(answer, NoAnswer):
         raise ConnectionFailed(
-            f"No answer from the server ({answer.reason}). Check its address and that it runs.",
-            retryable=not answer.useless,
+            f"{_why(answer, host)} Check that address, and that it can be reached.", retryable=not answer.useless
         )
     return replace(answer, tries=tries)
