@@ -1,5 +1,6 @@
 """`safelight upload`: send files to a running Safelight, with a progress bar each."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -48,13 +49,20 @@ def upload(
 
 
 def _client(url: str, key: str, bars: Progress) -> Client:
-    def waiting(why: str, seconds: float) -> None:
-        bars.console.print(f"{why} Trying again in {seconds:.0f} s.", style="yellow", markup=False, soft_wrap=True)
-
     try:
-        return Client(url, api_key=key, retry=Retry(on_wait=waiting if out.is_terminal else None))
+        return Client(url, api_key=key, retry=Retry(on_wait=waiting_above(bars) if out.is_terminal else None))
     except ValueError as error:
         raise misused(f"--url, or SAFELIGHT_URL: {error}") from None
+
+
+def waiting_above(bars: Progress) -> Callable[[str, float], None]:
+    """Return a listener that says above the bars what is waited for."""
+
+    def waiting(why: str, seconds: float) -> None:
+        said = f"{why} Trying again in {math.ceil(seconds)} s."
+        bars.console.print(said, style="yellow", markup=False, soft_wrap=True)
+
+    return waiting
 
 
 def _told(error: Exception) -> str:

@@ -1,11 +1,15 @@
 """`safelight upload`: what it refuses before anything is sent, and what it says of protected images."""
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from rich.console import Console
+from rich.progress import Progress
 
+from safelight.cli.upload import waiting_above
 from safelight.testing.server import Server
 
 Run = Callable[..., Result]
@@ -29,6 +33,15 @@ def test_a_key_that_is_not_taken_is_told_with_the_option(
     assert refused.exit_code == 1
     assert "--key, or SAFELIGHT_API_KEY" in refused.stdout
     assert "Bearer" not in refused.stdout
+
+
+def test_what_is_waited_for_is_one_line_above_the_bars():
+    told = StringIO()
+    bars = Progress(console=Console(file=told, force_terminal=False, width=40))
+
+    waiting_above(bars)("No answer from bucket.example:9000 ([Errno 111] refused).", 0.4)
+
+    assert told.getvalue() == "No answer from bucket.example:9000 ([Errno 111] refused). Trying again in 1 s.\n"
 
 
 @pytest.mark.parametrize(("kind", "tokens"), [("private-photo", 3), ("photo", 0)])
