@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -73,6 +74,9 @@ async def examine(settings: Settings, *, clock: Clock) -> AsyncIterator[Finding]
     visit = Visit(settings, clock, running=on_postgres or is_locked(settings.data), kinds=_kinds(settings))
     if not on_postgres:
         yield fine("server", "running" if visit.running else "not running")[0]
+    for finding in (of_bucket := await _run(objects.bucket, visit)):
+        yield finding
+    visit = replace(visit, bucket_answers=all(finding.level is Level.OK for finding in of_bucket))
     async for finding in _on_postgres(visit) if on_postgres else _data(visit):
         yield finding
     for check in OF_ALL_ELSE:

@@ -31,12 +31,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What every check may look at. `running`: whether a server has the data folder."""
+    """What every check may look at. `running`: whether a server has the data folder.
+
+    `bucket_answers`: whether objects can be looked at, where they are in a bucket.
+    """
 
     settings: Settings
     clock: Clock
     running: bool
     kinds: Kinds | KindInvalid
+    bucket_answers: bool = True
 
     @property
     def of_the_folder(self) -> str:

@@ -14,7 +14,7 @@ from safelight.adapters.records.tables import image
 from safelight.apps.asked import Asked, asked_of
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.apps.storage import OBJECTS_FOLDER, open_store
-from safelight.domain.errors import ObjectMissing
+from safelight.domain.errors import ObjectMissing, StorageFailed
 from safelight.domain.image import State
 from safelight.domain.keys import Key
 from safelight.ports.object_store import ReceivingStore
@@ -23,6 +23,8 @@ from safelight.upkeep.sweep import find_orphans
 SAMPLE = 200
 """Ready images, by chance, whose objects are looked for."""
 
+BUCKET_CURE = "See that the bucket is there, what SAFELIGHT_STORAGE_URL names, and what our credentials may do"
+
 NAMED = 3
 """Keys that a finding names; the others are counted."""
 
@@ -30,8 +32,22 @@ ORPHANS_WITHIN_S = 10.0
 """How long to look for orphans: a large store takes longer, and its sweep sees to it."""
 
 
+async def bucket(visit: Visit) -> list[Finding]:
+    """See that the bucket is there, and answers us. Of a folder there is nothing to say."""
+    if visit.settings.storage_url is None:
+        return []
+    try:
+        async with _objects(visit) as objects:
+            await objects.check()
+    except StorageFailed as error:
+        return wrong("bucket", error.reason, BUCKET_CURE)
+    return fine("bucket", f"{_where(visit)} answers")
+
+
 async def missing_objects(visit: Visit, connection: AsyncConnection) -> list[Finding]:
-    """See that what a sample of ready images needs is there."""
+    """See that what a sample of ready images needs is there. Of a bucket that does not answer, nothing is told."""
+    if not visit.bucket_answers:
+        return []
     asked = await _asked(connection)
     missing = await _missing(asked, visit) if _is_there(visit) else [one.key for one in asked]
     if not missing:
@@ -47,7 +63,7 @@ async def missing_objects(visit: Visit, connection: AsyncConnection) -> list[Fin
 async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     """Look for objects that no record asks for and that a sweep should have removed."""
     settings = visit.settings
-    if not _is_there(visit):
+    if not (visit.bucket_answers and _is_there(visit)):
         return []
     turns = timedelta(0) if settings.storage_url is None else settings.sweep_whole_every  # of a bucket's parts
     grace = max(settings.orphan_grace, settings.body_timeout) + 2 * max(settings.sweep_every, turns)

@@ -1,6 +1,7 @@
 """The checks that records and objects agree."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ import pytest
 
 from safelight.adapters.disk.object_store import DiskObjectStore
 from safelight.adapters.records.store import SqlRecords
+from safelight.adapters.system import SystemClock
+from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.objects import missing_objects, orphans
 from safelight.apps.storage import open_store
@@ -104,6 +107,25 @@ async def test_an_orphan_in_a_bucket_may_wait_for_its_turn(
     (found,) = await orphans(visit(storage_url=s3_url, clock=later), records)
 
     assert (waiting.level, found.level) == (Level.OK, Level.WARNING)
+
+
+async def test_of_a_bucket_that_is_not_there_that_is_all_that_is_told(
+    visit: MakeVisit, records: SqlRecords, s3: S3Place, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    await image_in(records, State.READY)
+    missing = re.sub(r"s3://[^?]+", "s3://no-such-bucket", s3_url)
+
+    there = [found async for found in examine(visit(storage_url=s3_url).settings, clock=SystemClock())]
+    found = [found async for found in examine(visit(storage_url=missing).settings, clock=SystemClock())]
+
+    of_objects = {"bucket", "missing objects", "objects", "orphans"}
+    assert [one.name for one in there if one.name in of_objects] == ["bucket", "objects", "orphans"]
+    (told,) = [one for one in found if one.name in of_objects]
+    assert (told.name, told.level) == ("bucket", Level.WRONG)
+    assert "no-such-bucket" in told.seen
+    assert "SAFELIGHT_STORAGE_URL" in told.cure
 
 
 async def _ready_image(records: SqlRecords, objects: DiskObjectStore) -> Image:
