@@ -4,6 +4,7 @@ import runpy
 import traceback
 from pathlib import Path
 
+from safelight.apps.lack import Lack
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kind, Kinds
 from safelight.domain.variant import cover, fit
@@ -16,7 +17,7 @@ EXAMPLES = Kinds(
 """What is served without a kinds file."""
 
 
-NO_KINDS = "SAFELIGHT_KINDS is not set. Name the file that declares your kinds, the same for every process"
+NO_KINDS = Lack("SAFELIGHT_KINDS is not set", "Name the file that declares your kinds, the same for every process")
 
 REMEMBERED = "kinds-file"
 """File of the data folder that holds the path of the kinds file that it was last served with."""
@@ -36,7 +37,7 @@ class KindsUnnamed(Exception):
     """No kinds file is named where the records are shared: the example kinds would be declared for every host."""
 
     def __init__(self) -> None:
-        super().__init__(NO_KINDS)
+        super().__init__(str(NO_KINDS))
 
 
 def shared_kinds(settings: Settings) -> Kinds:

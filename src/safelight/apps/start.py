@@ -10,6 +10,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api_keys import KeyInvalid, parsed_key
 from safelight.apps.kinds import NO_KINDS, KindsForgotten, kinds_for, load_kinds
+from safelight.apps.lack import Lack
 from safelight.apps.storage import disk_folder, open_storage
 from safelight.apps.webhooks import WebhookInvalid, questions, webhooks
 from safelight.apps.wiring import keyring_path, without_keys
@@ -57,27 +58,39 @@ def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
     if part is Part.UPLOADS and disk_folder(settings) is None:
         yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
     if part in {Part.API, Part.WORKER}:
-        yield from _of_sharing(settings)
+        yield from map(str, lacking_for_sharing(settings))
 
 
-def _of_sharing(settings: Settings) -> Iterator[str]:
-    """See that what several processes must agree on is said."""
+def lacking_for_sharing(settings: Settings) -> Iterator[Lack]:
+    """Yield what several processes must agree on and nobody has said."""
     if settings.database_url is None:
-        yield (
+        yield Lack(
             "SAFELIGHT_DATABASE_URL is not set, and processes of their own share their records only by Postgres: "
-            "postgresql://user:password@host/name. In one process SQLite will do: safelight up"
+            "postgresql://user:password@host/name",
+            "In one process SQLite will do: safelight up",
         )
     if settings.kinds is None:
         yield NO_KINDS
     if settings.public_url is None:
-        yield (
-            "SAFELIGHT_PUBLIC_URL is not set. Say where clients reach the API, the same for every process: "
-            "https://images.example"
+        yield Lack(
+            "SAFELIGHT_PUBLIC_URL is not set",
+            "Say where clients reach the API, the same for every process: https://images.example",
         )
     if settings.storage_url is None and settings.uploads_url is None:
-        yield (
-            "SAFELIGHT_UPLOADS_URL is not set. Say where clients reach `safelight uploads`, or set "
-            "SAFELIGHT_STORAGE_URL to use a bucket"
+        yield Lack(
+            "SAFELIGHT_UPLOADS_URL is not set",
+            "Say where clients reach `safelight uploads`, or set SAFELIGHT_STORAGE_URL to use a bucket",
+        )
+
+
+def lacking_keys(settings: Settings) -> Iterator[Lack]:
+    """Yield that there are no signing keys, where there are none."""
+    path = keyring_path(settings)
+    if not path.exists():
+        yield Lack(
+            f"There are no signing keys at {path}",
+            "Every API and upload process needs the same ones: make them once, "
+            f"safelight signing-keys create {path}, and name the file in SAFELIGHT_KEYRING",
         )
 
 
@@ -92,10 +105,7 @@ def _of_keys(settings: Settings, part: Part) -> Iterator[str]:
         except KeyringInvalid as error:
             yield str(error)
     elif settings.keyring is not None or part is not Part.UP:
-        yield (
-            f"There are no signing keys at {path}. Every API and upload process needs the same ones: make them once, "
-            f"safelight signing-keys create {path}, and name the file in SAFELIGHT_KEYRING"
-        )
+        yield from map(str, lacking_keys(settings))
     if settings.bootstrap_key is not None and part is not Part.UPLOADS:
         try:
             parsed_key(settings.bootstrap_key)

@@ -25,6 +25,7 @@ from safelight.apps.doctor import (
     records,
     sandbox,
     scanner,
+    sharing,
     webhook,
 )
 from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
@@ -53,6 +54,7 @@ OF_THE_RECORDS: Sequence[Check] = (
 OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock)
 OF_ALL_ELSE: Sequence[Check] = (
     names.setting_names,
+    sharing.sharing,
     kinds.kinds_file,
     network.listening_address,
     network.port,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from safelight.apps.lock import is_locked
 from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock
@@ -41,6 +42,11 @@ class Visit:
     running: bool
     kinds: Kinds | KindInvalid
     bucket_answers: bool = True
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts are to share the records. `safelight up`, where it runs here, needs no others."""
+        return self.settings.database_url is not None and not is_locked(self.settings.data)
 
     @property
     def of_the_folder(self) -> str:

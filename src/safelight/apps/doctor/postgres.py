@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
 from safelight.adapters.records.postgres import PostgresDatabase
+from safelight.adapters.records.revisions import every_revision
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.domain.errors import StorageFailed
 
@@ -47,7 +48,9 @@ async def database(visit: Visit) -> list[Finding]:
         return wrong("database", error.reason, error.cure)
     if lacking:
         seen = f"it lacks the tables of this version: {', '.join(lacking)}"
-        return wrong("database", seen, "While everything runs: safelight migrate")
+        first = lacking == every_revision()
+        cure = "First run, once: safelight migrate" if first else "While everything runs: safelight migrate"
+        return wrong("database", "it has no tables yet" if first else seen, cure)
     return fine("database", f"Postgres {version}, of this version; {int(str(size)) / MB:,.1f} MB")
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from safelight.adapters.keyring import KeyringFile
+from safelight.adapters.keyring import KeyringFile, read_keyring
 from safelight.adapters.records.store import SqlRecords
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.keyring import keyring, lost_keyring
@@ -15,6 +16,8 @@ from safelight.testing.contracts.records import image_in
 from safelight.testing.fakes import FrozenClock
 
 MakeVisit = Callable[..., Visit]
+
+NO_POSTGRES = "postgresql://me@127.0.0.1:9/none"
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def test_a_keyring_that_can_serve_is_well(visit: MakeVisit, file: Path) -> None:
     (found,) = keyring(visit())
 
     assert file.exists()
-    assert (found.level, found.seen) == (Level.OK, "1 signing key")
+    assert (found.level, found.seen) == (Level.OK, f"1 signing key; {read_keyring(file).signing} signs")
 
 
 def test_a_keyring_that_others_may_read_is_wrong(visit: MakeVisit, file: Path) -> None:
@@ -66,3 +69,27 @@ async def test_a_missing_keyring_is_wrong_where_there_are_images(
     assert found.level is Level.WRONG
     assert "missing" in found.seen
     assert "every token and signed URL" in found.cure
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "on Postgres"])
+async def test_keys_that_hosts_share_are_made_by_no_start(
+    visit: MakeVisit, data: Path, connection: Callable[[], Any], *, named: bool
+) -> None:
+    shared = visit(keyring=data / "keys.json") if named else visit(database_url=SecretStr(NO_POSTGRES))
+
+    (found,) = keyring(shared)
+
+    async with connection() as reading:
+        assert await lost_keyring(shared, reading) == []
+    assert found.level is Level.WRONG
+    assert "There are no signing keys" in found.seen
+    assert "safelight signing-keys create" in found.cure
+
+
+def test_a_shared_keyring_that_cannot_be_parsed_is_made_anew_by_hand(visit: MakeVisit, file: Path) -> None:
+    file.write_text("{}")
+
+    (found,) = keyring(visit(keyring=file))
+
+    assert f"safelight signing-keys create {file}" in found.cure
+    assert "next start" not in found.cure

@@ -44,7 +44,7 @@ async def test_an_empty_database_wants_to_be_migrated(visit: MakeVisit, postgres
 
     (found,) = await checks.database(visit(database_url=SecretStr(url)))
 
-    assert (found.level, found.cure) == (Level.WRONG, "While everything runs: safelight migrate")
+    assert (found.level, found.cure) == (Level.WRONG, "First run, once: safelight migrate")
 
 
 async def test_one_that_cannot_be_reached_is_named_without_its_password(visit: MakeVisit) -> None:
