@@ -2,12 +2,14 @@
 
 import sys
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 import uvloop
 from rich.markup import escape
 
 from safelight import __version__
+from safelight.adapters.s3.address import S3Address
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
 from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
@@ -41,9 +43,23 @@ def up(
         uvloop.run(run_all_in_one(chosen, started=lambda started: _welcome(started, chosen)))
 
 
+def where_data_is(chosen: Settings) -> str:
+    """Return where records and images are kept. Of a database's URL its host and name alone: the rest may be secret."""
+    folder = str(chosen.data)
+    if chosen.database_url is None and chosen.storage_url is None:
+        return f"its data in {folder}"
+    records, images = folder, folder
+    if chosen.database_url is not None:
+        url = urlsplit(chosen.database_url.get_secret_value())
+        records = f"Postgres ({' at '.join(filter(None, (url.path.strip('/'), url.hostname)))})"
+    if chosen.storage_url is not None:
+        images = f"s3://{S3Address.parse(chosen.storage_url).bucket}"
+    return f"its records in {records} and its images in {images}"
+
+
 def _welcome(started: Started, chosen: Settings) -> None:
     listening = f"Safelight {__version__} listens on [bold]{started.addresses.own}[/bold]"
-    out.print(f"{listening}, with its data in {escape(str(chosen.data))}")
+    out.print(f"{listening}, with {escape(where_data_is(chosen))}")
     out.print(f"  kinds    {', '.join(started.kinds)}")
     out.print(f"  API      {started.addresses.api}/docs")
     if started.new_key:

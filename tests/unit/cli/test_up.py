@@ -6,13 +6,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from safelight.cli.up import where_data_is
+from safelight.settings import Settings
+
 Run = Callable[..., Result]
 
 SOON_S = 30
+POSTGRES = "postgresql://me:hidden@db.example:5433/images?sslmode=require"
+BUCKET = "s3://bucket?region=eu-central-1&aws_profile=prod"
 
 
 def test_a_port_that_is_taken_is_named_with_the_option_that_takes_another(run: Run, data: Path) -> None:
@@ -67,6 +73,26 @@ def test_every_bad_setting_is_told_and_no_secret(run: Run, monkeypatch: pytest.M
     assert "SAFELIGHT_SLOTS = '0'" in refused.stderr
     assert "SAFELIGHT_WEBHOOK_SECRET: must be whsec_" in refused.stderr
     assert "mistyped-secret" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "its data in here"),
+        ({"database_url": POSTGRES}, "its records in Postgres (images at db.example) and its images in here"),
+        ({"storage_url": BUCKET}, "its records in here and its images in s3://bucket"),
+        (
+            {"database_url": POSTGRES, "storage_url": BUCKET},
+            "its records in Postgres (images at db.example) and its images in s3://bucket",
+        ),
+        (
+            {"database_url": "postgresql:///images?host=/run/postgresql&password=hidden"},
+            "its records in Postgres (images) and its images in here",
+        ),
+    ],
+)
+def test_where_the_data_is_is_said_without_secrets(given: dict[str, Any], said: str) -> None:
+    assert where_data_is(Settings(data=Path("here"), **given)) == said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
