@@ -23,8 +23,6 @@ from safelight.upkeep.sweep import find_orphans
 SAMPLE = 200
 """Ready images, by chance, whose objects are looked for."""
 
-BUCKET_CURE = "See that the bucket is there, what SAFELIGHT_STORAGE_URL names, and what our credentials may do"
-
 NAMED = 3
 """Keys that a finding names; the others are counted."""
 
@@ -40,7 +38,7 @@ async def bucket(visit: Visit) -> list[Finding]:
         async with _objects(visit) as objects:
             await objects.check()
     except StorageFailed as error:
-        return wrong("bucket", error.reason, BUCKET_CURE)
+        return wrong("bucket", error.reason, f"{error.cure}: SAFELIGHT_STORAGE_URL")
     return fine("bucket", f"{_where(visit)} answers")
 
 
