@@ -38,7 +38,7 @@ async def bucket(visit: Visit) -> list[Finding]:
         async with _objects(visit) as objects:
             await objects.check()
     except StorageFailed as error:
-        return wrong("bucket", error.reason, f"{error.cure}: SAFELIGHT_STORAGE_URL")
+        return wrong("bucket", error.reason, f"{error.cure}. SAFELIGHT_STORAGE_URL names the bucket")
     return fine("bucket", f"{_where(visit)} answers")
 
 
