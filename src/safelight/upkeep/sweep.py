@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from safelight.domain import keys
 from safelight.domain.errors import ObjectMissing, StorageFailed
-from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition
+from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition, State
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
@@ -15,6 +15,13 @@ from safelight.upkeep.turns import EVERYTHING
 
 REMOVED_AT_ONCE = 16
 """Each takes two round trips to the store, and every upload ends so."""
+
+IN_WORK = frozenset({State.UPLOADED, State.PROCESSING})
+"""States in which nothing of an image is removed: a worker may be about to store the very same object.
+
+What a killed worker stored, and the next stores again, has the same key. A removal may take its time on the way to the
+store, and would come after the second. Once the image is at its end, nobody stores what no row names.
+"""
 
 
 async def sweep_orphans(
@@ -31,7 +38,8 @@ async def sweep_orphans(
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
     is not named as we name objects is not ours, and stays. A rendition that was retired stays for `retired_for` (by
-    default as long as `grace`), because pages, caches and signed URLs may lead to it. Only keys that begin with one of
+    default as long as `grace`), because pages, caches and signed URLs may lead to it; and any rendition while its image
+    is in work, or to be rendered again. Only keys that begin with one of
     the `prefixes` are looked at.
 
     Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
@@ -112,4 +120,6 @@ def _wanted(stored: StoredObject, image: Image | None, renditions: Collection[Re
         return False
     if stored.key == keys.original(image.id):
         return image.original_kept or image.state in BYTES_NEEDED
+    if image.state in IN_WORK or image.reprocess_wanted_at is not None:
+        return True
     return stored.key in {keys.rendition(one, public=image.public) for one in renditions}

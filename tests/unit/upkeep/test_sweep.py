@@ -53,8 +53,8 @@ def names(stored: set[str]) -> set[str]:
     ("state", "original_kept", "kept"),
     [
         (State.REQUESTED, False, {"incoming", "original"}),
-        (State.UPLOADED, False, {"incoming", "original"}),
-        (State.PROCESSING, False, {"incoming", "original", "known"}),
+        (State.UPLOADED, False, {"incoming", "original", "known", "unknown"}),
+        (State.PROCESSING, False, {"incoming", "original", "known", "unknown"}),
         (State.HELD, True, {"original", "known"}),
         (State.HELD, False, {"known"}),
         (State.FAILED, False, {"incoming", "original", "known"}),
@@ -208,3 +208,17 @@ async def test_only_what_begins_as_wanted_is_looked_at(stage: Any) -> None:
 
     assert removed == 1
     assert await stage.keys() == {keys.original(there)}
+
+
+async def test_what_a_worker_may_be_about_to_store_again_stays_until_its_image_is_ready(stage: Any):
+    image = await image_with_all(stage, State.PROCESSING)
+    stage.clock.advance(UPLOAD_TTL + GRACE + A_MOMENT)
+    await sweep(stage)
+    during = names(await stage.keys())
+
+    async with stage.records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=State.READY)
+    await sweep(stage)
+
+    assert "unknown" in during
+    assert names(await stage.keys()) == {"known"}
