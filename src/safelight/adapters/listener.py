@@ -22,7 +22,7 @@ FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 """Waits before a further try to connect: doubled each time."""
 
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What is raised where a connection breaks off, or Postgres is not there."""
 
 

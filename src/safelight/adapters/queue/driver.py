@@ -1,7 +1,8 @@
 """PgQueuer's drivers: on a pool of our own, and in somebody else's transaction."""
 
 import asyncio
-from typing import Self
+from collections.abc import Awaitable, Callable
+from typing import Self, TypeVar
 
 import asyncpg
 from pgqueuer.core.tm import TaskManager
@@ -10,6 +11,8 @@ from pgqueuer.ports.driver import NotifyCallback
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.queue.schema import SETTINGS
+
+Result = TypeVar("Result")
 
 
 class Wakes:
@@ -89,15 +92,30 @@ class PoolDriver(_Driver):
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Return the rows of a statement."""
-        return [dict(row) for row in await self._pool.fetch(query, *args)]
+        return [dict(row) for row in await self._on_a_whole_one(lambda whole: whole.fetch(query, *args))]
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement."""
-        return str(await self._pool.execute(query, *args))
+        return str(await self._on_a_whole_one(lambda whole: whole.execute(query, *args)))
 
     async def notify(self, channel: str, payload: str) -> None:
         """Send a NOTIFY."""
-        await self._pool.execute("SELECT pg_notify($1, $2)", channel, payload)
+        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    async def _on_a_whole_one(self, statement: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+        """Run a statement on a connection that takes it.
+
+        One that has been told that Postgres goes, and is not closed yet, sends nothing: it is dropped, and the next has
+        its turn.
+        """
+        for _ in range(self._pool.get_max_size()):
+            async with self._pool.acquire() as connection:
+                try:
+                    return await statement(connection)
+                except asyncpg.InternalClientError:
+                    connection.terminate()
+        async with self._pool.acquire() as connection:
+            return await statement(connection)
 
     async def add_listener(self, _channel: str, callback: NotifyCallback) -> None:
         """Let the manager hear of changes."""

@@ -7,7 +7,7 @@ import asyncpg
 
 from safelight.domain.errors import StorageFailed
 
-LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 """What is raised where Postgres cannot be reached, breaks off, or has trouble of its own."""
 
 

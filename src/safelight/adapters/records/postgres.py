@@ -112,6 +112,8 @@ def postgres_failures() -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise _meant(error) from error
+    except asyncpg.InternalClientError as error:  # told that Postgres goes, and not closed yet: nothing was sent
+        raise StorageFailed(f"the database's connection breaks off: {error}") from error
     except OSError as error:
         raise StorageFailed(
             f"the database cannot be reached: {str(error) or type(error).__name__}",

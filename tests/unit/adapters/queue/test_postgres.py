@@ -227,13 +227,16 @@ async def test_a_lost_listener_is_noticed_and_replaced(postgres_url: str):
     async with opened(postgres_url) as (queue, listener), running(queue, log):
         await queue.enqueue(PURGE)
         await log.until_begun(PURGE)
-        lost = listener.backend
+        lost, replaced = listener.backend, asyncio.Event()
+        await listener.listen("elsewhere", lambda _payload: None, again=replaced.set)
         await rows(postgres_url, f"SELECT pg_terminate_backend({lost})")
         asked_at = time.monotonic()
         await queue.enqueue(PROCESS)
         await log.until_begun(PROCESS)
 
         assert time.monotonic() - asked_at < PROMPT_S
+        async with asyncio.timeout(PROMPT_S):
+            await replaced.wait()
         assert listener.backend not in {None, lost}
 
 
