@@ -24,7 +24,7 @@ MOUNT = re.compile(r"--mount=\S+\s+")
 ENTER = """
 set -eu
 mode=$1 user=$2 volume=$3; shift 3
-mount -t overlay overlay -o "$mode,lowerdir=/,upperdir=upper,workdir=work" root
+flock mounting mount -t overlay overlay -o "$mode,lowerdir=/,upperdir=upper,workdir=work" root  # two at once fail
 mount -t proc proc root/proc
 mount --rbind /dev root/dev
 mount -t tmpfs -o "$mode" tmpfs root/tmp
