@@ -34,13 +34,6 @@ def around(folder: Path) -> str:
     return AROUND.format(folder=folder)
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
 @contextmanager
 def nginx(configuration: Path, port: int) -> Iterator[None]:
     """Run nginx as long as the block lasts."""

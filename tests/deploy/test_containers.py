@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from behind_nginx import around, free_port, nginx
+from behind_nginx import around, nginx
 from containers import Stage, build, instructions, sent
 from safelight.adapters.s3.signer import NEVER_SENT
 from safelight.adapters.system import SystemClock
@@ -21,6 +21,7 @@ from safelight.apps.doctor.bucket.examine import examine_bucket
 from safelight.apps.doctor.finding import Level
 from safelight.settings import Settings
 from safelight.testing.ceph import CephServer
+from safelight.testing.ports import free_port
 from safelight.testing.postgres import PostgresServer
 from safelight.testing.server import API_KEY, PATIENCE
 from safelight_client import Client

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from behind_nginx import around, free_port, nginx
+from behind_nginx import around, nginx
 from credentials import bearer
 from safelight.settings import Settings
 from safelight.testing.debian import installed
+from safelight.testing.ports import free_port
 from safelight.testing.server import Server
 from safelight_client import Client
 

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ import httpx
 from botocore.session import Session
 
 from safelight.testing.debian import all_installed
+from safelight.testing.ports import free_ports
 
 PROGRAMS = {
     "ceph-mon": "ceph-mon",
@@ -116,7 +116,7 @@ class CephServer:
         self.secret_access_key = secrets.token_hex(20)
         self.region = REGION
         self._folder = Path(tempfile.mkdtemp(prefix="safelight-ceph-"))
-        self.port, monitor_port = _free_ports()
+        self.port, monitor_port = free_ports(2)
         self._fsid = str(uuid.uuid4())
         self._monitor_address = f"[v2:{HOST}:{monitor_port}]"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -264,8 +264,3 @@ class CephServer:
         for program in reversed(list(self._running)):
             self._kill(program)
         shutil.rmtree(self._folder)
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from safelight.testing.debian import installed
+from safelight.testing.ports import free_port
 
 HARMFUL = b"safelight-test-harmful-7f3a"
 SIGNATURE = "Safelight.Test.Harmful"
@@ -33,8 +34,7 @@ class ClamAVDaemon:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port: int = free.getsockname()[1]
+        self._port = free_port()
 
     def __enter__(self) -> Self:
         self._program = installed(PROGRAM, PACKAGE)

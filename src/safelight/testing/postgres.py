@@ -9,7 +9,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Self
 import asyncpg
 
 from safelight.testing.debian import installed
+from safelight.testing.ports import free_port
 
 NAMED = "SAFELIGHT_TEST_DATABASE_URL"
 """Environment variable that names another server for tests: its user must be allowed to create databases."""
@@ -51,8 +51,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="safelight-postgres-"))  # where its own user may go as well
         self._options = {**ROOMY, **({} if durable else FASTER), **options}
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self._programs = _programs()
