@@ -30,7 +30,7 @@ from safelight.testing.samples import LOOK, new_image
 from safelight.upkeep.delete_record import delete_record
 from safelight.upkeep.erase import erase_owner
 
-DEEDS = 400
+DEEDS = 800
 AT_ONCE = 16
 SEED = 11
 
@@ -59,7 +59,7 @@ class Crowd:
 
     def deeds(self) -> list[Callable[[], Awaitable[object]]]:
         """Return many, in an order by chance; some sorts are more frequent than others."""
-        sorts = [self.upload] * 6 + [self.attach] * 4 + [self.delete_record] * 2 + [self.erase, self.purge]
+        sorts = [self.upload] * 6 + [self.attach] * 40 + [self.delete_record] * 2 + [self.erase, self.purge]
         return self._chance.choices(sorts, k=DEEDS)
 
     async def upload(self) -> None:

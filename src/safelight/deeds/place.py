@@ -43,25 +43,18 @@ async def hold_place(image_id: ImageId, tx: Transaction) -> None:
 
     So `settle_place` finds there what there is.
     """
-    await lock_places(await tx.image(image_id), (), tx)
+    await lock_places(await tx.places.stay(image_id), (), tx)
 
 
-async def lock_places(image: Image, others: Collection[Attachment], tx: Transaction) -> tuple[Image, Places]:
-    """Lock the place that an image is at, and other places of its kind, then all images there.
+async def lock_places(image: Image, others: Collection[Attachment], tx: Transaction) -> Places:
+    """Lock the place of an image that stays where it is, and other places of its kind, then all images there.
 
-    Return the image, which nobody else attaches elsewhere from now on, and what is at each place.
+    Return what is at each place.
     """
-    there: dict[tuple[str, str], Sequence[Image]] = {}
-    while True:
-        wanted = {(one.type, one.id): one for one in (*others, image.attached_to) if one is not None}
-        missing = sorted(wanted.keys() - there.keys())
-        if not missing:
-            break
-        for name in missing:
-            there[name] = await tx.places.lock(wanted[name], image.kind)
-        image = await tx.image(image.id)  # by now it may be at another place
+    wanted = {(one.type, one.id): one for one in (*others, image.attached_to) if one is not None}
+    there = {name: await tx.places.lock(target, image.kind) for name, target in sorted(wanted.items())}
     await tx.hold({image.id, *(one.id for some in there.values() for one in some)})
-    return image, there
+    return there
 
 
 async def settle_place(image: Image, occasion: Occasion, tx: Transaction) -> frozenset[ImageId]:

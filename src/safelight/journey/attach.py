@@ -47,10 +47,10 @@ async def attach_image(
     """
     kind = wanted.kind
     async with records.transaction() as tx:
-        image = await tx.image(image_id)
+        image = await tx.places.stay(image_id)
         if image.kind != kind.name:
             raise KindDiffers(image_id, image.kind, kind.name)
-        image, places = await lock_places(image, [wanted.target], tx)
+        places = await lock_places(image, [wanted.target], tx)
         there = places[wanted.target.type, wanted.target.id]
         if all(one.id != image_id for one in there):
             see_room(there, kind)

@@ -13,6 +13,14 @@ from safelight.domain.image import Attachment, Image, ImageId
 class Places(Protocol):
     """Which images are attached where, and in which order."""
 
+    async def stay(self, image_id: ImageId) -> Image:
+        """Return an image that nobody else attaches elsewhere until the transaction ends. Raises ImageNotFound.
+
+        To be called before its places are locked. Whoever locked them first, only to see that it had gone elsewhere
+        meanwhile, would lock places in no order.
+        """
+        ...
+
     async def lock(self, target: Attachment, kind: str) -> Sequence[Image]:
         """Return the images at a place that are not over, in order; nobody else changes it until the transaction ends.
 

@@ -21,6 +21,14 @@ class SqlPlaces:
     def __init__(self, statements: Statements) -> None:
         self._run = statements
 
+    async def stay(self, image_id: ImageId) -> Image:
+        """Return an image that nobody else attaches elsewhere until the transaction ends. Raises ImageNotFound."""
+        await self._run.lock_name(image_id)
+        row = (await self._run.execute(select(image).where(image.c.id == image_id))).one_or_none()
+        if row is None:
+            raise ImageNotFound(image_id)
+        return image_from(row)
+
     async def lock(self, target: Attachment, kind: str) -> Sequence[Image]:
         """Return the images at a place, in order; nobody else changes it until the transaction ends."""
         names = {"type": target.type, "id": target.id, "kind": kind}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Executable, Table, Update
+from sqlalchemy import CursorResult, Delete, Executable, Table, Update, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,10 @@ Insert = sqlite.Insert | postgresql.Insert
 
 INSERTS: dict[str, Callable[[Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """The same `insert`, of which each dialect has its own that knows of conflicts."""
+
+
+NAMES = 0x5AFE
+"""The first half of the keys of the advisory locks that names are; what others lock has other halves, or none."""
 
 
 class Statements:
@@ -31,6 +35,11 @@ class Statements:
     async def did(self, change: Update | Delete | Insert) -> bool:
         """Run a change, and return whether it found anything to change."""
         return (await self.execute(change)).rowcount > 0
+
+    async def lock_name(self, name: str) -> None:
+        """Let nobody else lock this name until the transaction ends. Only one at a time writes to SQLite as it is."""
+        if self._connection.dialect.name == "postgresql":
+            await self.execute(select(func.pg_advisory_xact_lock(NAMES, func.hashtext(name))))
 
     def insert(self, table: Table) -> Insert:
         """Return an insert that can be told what to do about a row that is there already."""

@@ -140,6 +140,29 @@ class RecordsPlacesContract:
 
         assert sorted(seen) == list(range(20))
 
+    async def test_of_twenty_who_move_an_image_at_once_each_sees_where_the_one_before_put_it(
+        self, records: Records
+    ) -> None:
+        image = await at_post(records, 1, attached_to=None, position=0)
+
+        async def move() -> int:
+            async with records.transaction() as tx:
+                there = await tx.places.stay(image.id)
+                await tx.places.attach(
+                    image.id, Attachment("post", str(there.position)), position=there.position + 1, at=NOW
+                )
+            return there.position
+
+        seen = await asyncio.gather(*(move() for _ in range(20)))
+
+        assert sorted(seen) == list(range(20))
+        assert (await stored(records, image.id)).attached_to == Attachment("post", "19")
+
+    async def test_an_unknown_image_stays_nowhere(self, records: Records) -> None:
+        async with records.transaction() as tx:
+            with pytest.raises(ImageNotFound):
+                await tx.places.stay(NOBODYS)
+
     async def test_an_image_that_was_purged_can_have_been_the_last_at_its_place(self, records: Records) -> None:
         image, other = await at_post(records, 1, State.DELETED), await at_post(records, 2)
         async with records.transaction() as tx:
