@@ -122,7 +122,7 @@ class Snapshot(Protocol):
         ...
 
     async def unsettled_deliveries(self, now: datetime, *, limit: int) -> Sequence[Delivery]:
-        """Return deliveries that are neither settled nor waiting for a later time: oldest first."""
+        """Return deliveries that are neither settled nor waiting for a later time: longest due first."""
         ...
 
     async def api_key(self, key_id: ApiKeyId) -> ApiKey | None:

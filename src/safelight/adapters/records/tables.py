@@ -284,6 +284,7 @@ _index("ix_image_unclear", [image.c.clear_due_at], image.c.clear_due_at.is_not(N
 _index("ix_rendition_retired", [rendition.c.retired_at], rendition.c.retired_at.is_not(None))
 _index("ix_delivery_image", [delivery.c.image_id])
 _index("ix_delivery_unsettled", [delivery.c.settled_at, delivery.c.created_at], IS_UNSETTLED)
+_index("ix_delivery_due", [delivery.c.settled_at, delivery.c.next_attempt_at], IS_UNSETTLED)
 _index("ix_audit_event_image", [audit_event.c.image_id, audit_event.c.id], audit_event.c.image_id.is_not(None))
 _index("ix_audit_event_at", [audit_event.c.at])
 _index("ix_audit_event_owner", [audit_event.c.owner, audit_event.c.id], audit_event.c.owner.is_not(None))

@@ -12,7 +12,7 @@ from safelight.domain.errors import ImageNotFound, WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.image import HOLDING, Attachment, Image, ImageId, State
 from safelight.domain.owner import OwnerLimits
-from safelight.domain.who import SYSTEM, ApiKeyId, Role, Who
+from safelight.domain.who import SYSTEM, ApiKey, ApiKeyId, Role, Who
 from safelight.ports.records import Records
 from safelight.ports.snapshot import AuditFilter, ImageFilter
 from safelight.testing.contracts.records import LATER, NOBODYS, image_in, stored
@@ -218,6 +218,7 @@ class RecordsPlacesContract:
         questions = [Question(who.name, "a", "0" * 64) for who in (*mine, *others)]
         times = {"now": NOW, "until": LATER, "expires_at": LATER + timedelta(hours=1)}
         async with records.transaction() as tx:
+            await tx.add_api_key(ApiKey(ApiKeyId("a" * 32), "shop", "a" * 64, frozenset(), NOW))
             for question in questions:
                 await tx.answers.claim(question, **times)
 

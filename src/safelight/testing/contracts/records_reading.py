@@ -190,7 +190,7 @@ class RecordsReadingContract:
 
         assert [numbers(found) for found in (now, first, later)] == [[2, 1], [2], [2, 1, 4]]
 
-    async def test_deliveries_are_owed_until_they_are_settled_oldest_first(self, records: Records) -> None:
+    async def test_deliveries_are_owed_until_they_are_settled_longest_due_first(self, records: Records) -> None:
         image = await image_in(records, State.READY)
         young, old, later, settled = (
             Delivery.owed(DeliveryId(name * 32), image.id, State.READY, at=at)

@@ -17,6 +17,19 @@ from safelight.domain.image import ImageId
 from safelight.testing.fakes import RecordingJobs
 from safelight.testing.samples import new_image
 
+EXCUSED = {
+    "inserts have no plan": {"add_api_key", "add_delivery", "audit", "claim an answer"},
+    "a table of few rows": {"api_keys", "every_declared"},
+    "sorts what one record, or one page, has": {"attached", "attached of a kind", "attach", "shown"},
+    "in the order of the primary key": {"page 0", "audit_log 0", "audit_latest 0"},
+    "by time, or of one owner, and then in order": {
+        *(f"audit_{which} {number}" for which in ("log", "latest") for number in (1, 2, 3))
+    },
+}
+"""Work that is not to be judged by these words of SQLite, and why; Postgres counts the rows (test_postgres_plans)."""
+
+JUDGED = sorted(set(WORK).difference(*EXCUSED.values()))
+
 
 @pytest.fixture
 async def connection(database: Path) -> AsyncIterator[AsyncConnection]:
@@ -47,7 +60,7 @@ async def plans(connection: AsyncConnection, work: Work) -> list[str]:
     return [row.detail for rows in explained for row in rows]
 
 
-@pytest.mark.parametrize("name", WORK)
+@pytest.mark.parametrize("name", JUDGED)
 async def test_no_work_reads_or_sorts_a_whole_table(connection: AsyncConnection, name: str) -> None:
     steps = await plans(connection, WORK[name])
 
