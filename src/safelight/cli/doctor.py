@@ -15,7 +15,7 @@ from safelight.apps.doctor.bucket.examine import buckets, examine_bucket
 from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Finding, Level
 from safelight.apps.logs import configure_logs
-from safelight.cli.options import Data, KindsFile, settings
+from safelight.cli.options import Data, KindsFile, exactly, given
 from safelight.cli.tell import FAILED, misused, out
 from safelight.settings import Settings
 
@@ -39,7 +39,7 @@ def doctor(
 
     Exits with 1 where something is wrong. Changes nothing: the small objects that --storage writes are removed.
     """
-    using = settings(data=data, kinds=kinds, host=host, port=port)
+    using = exactly(**given(data=data, kinds=kinds, host=host, port=port))  # names that are none are a finding
     configure_logs(using.log_format)
     if storage and not buckets(using):
         raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?...")

@@ -23,9 +23,15 @@ SharedKindsFile = Annotated[
 def settings(**options: Any) -> Settings:
     """Return the settings: options that were given, else the environment, else `.env`, else defaults.
 
-    Where some cannot be used, every one is told, and the command ends.
+    Where some cannot be used, every one is told, and the command ends. Names that are none are told in any case.
     """
-    return exactly(**{name: value for name, value in options.items() if value is not None})
+    warn_of_unknown_names()
+    return exactly(**given(**options))
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def exactly(**chosen: Any) -> Settings:

@@ -10,7 +10,7 @@ import uvloop
 from safelight import __version__
 from safelight.apps.logs import configure_logs
 from safelight.apps.parts import Serving, Started, run_api, run_uploads, run_worker_part
-from safelight.cli.options import Data, SharedKindsFile, settings, warn_of_unknown_names
+from safelight.cli.options import Data, SharedKindsFile, settings
 from safelight.cli.tell import errors_told, out
 from safelight.settings import Settings
 
@@ -52,7 +52,6 @@ def uploads(
 
 
 def _run(part: Callable[..., Coroutine[Any, Any, None]], chosen: Settings, port: int) -> None:
-    warn_of_unknown_names()
     configure_logs(chosen.log_format)
     started: Started = _welcome
     with errors_told(chosen, port=port):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from safelight.adapters.keyring import KeyringInvalid
 from safelight.apps.api_keys import KeyInvalid
@@ -41,6 +42,17 @@ REFUSALS = (
 )
 """Why a command may not be able to begin; the text of each says what to do."""
 
+OF_A_VALUE: Mapping[str, str] = {
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "time_delta_parsing": "must be a number of seconds, such as 90",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} at most",
+    "path_not_directory": "must be the path of a folder that is there",
+}
+"""What a value must be, by what pydantic calls the mistake; it speaks to programmers."""
+
 OF_A_FOLDER: Mapping[int, str] = {
     errno.EEXIST: "it is a file, not a folder",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
@@ -74,13 +86,19 @@ SECRET_IN_URL = re.compile("://.*[@?]")
 
 def of_settings(error: ValidationError) -> list[str]:
     """Return a line for every bad setting. Secrets are not repeated."""
-    return [_of_setting(str(bad["loc"][0]), bad["input"], bad["msg"]) for bad in error.errors()]
+    return [_of_setting(str(bad["loc"][0]), bad["input"], _why(bad)) for bad in error.errors()]
 
 
 def _of_setting(name: str, given: object, why: str) -> str:
     is_secret = "SecretStr" in str(Settings.model_fields[name].annotation) or SECRET_IN_URL.search(str(given))
     shown = "" if is_secret or given is None else f" = {str(given)!r}"
-    return f"{names()[name]}{shown}: {why.removeprefix('Value error, ')}"
+    return f"{names()[name]}{shown}: {why}"
+
+
+def _why(bad: ErrorDetails) -> str:
+    """Return what a value must be."""
+    must = OF_A_VALUE.get(bad["type"])
+    return must.format(**bad.get("ctx", {})) if must else bad["msg"].removeprefix("Value error, ")
 
 
 def _of_network(error: OSError, using: Settings | None, port: int | None) -> str | None:

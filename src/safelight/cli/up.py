@@ -12,7 +12,7 @@ from safelight import __version__
 from safelight.adapters.s3.address import S3Address
 from safelight.apps.all_in_one import Started, run_all_in_one
 from safelight.apps.logs import configure_logs
-from safelight.cli.options import Data, KindsFile, settings, warn_of_unknown_names
+from safelight.cli.options import Data, KindsFile, settings
 from safelight.cli.tell import errors_told, misused, out
 from safelight.domain.loopback import is_loopback
 from safelight.settings import Settings
@@ -37,7 +37,6 @@ def up(
             f"Safelight's sandbox has not got its full lock yet, so it listens on loopback only, not on {chosen.host}.",
             "Say --i-know if you trust everyone who could then upload to it.",
         )
-    warn_of_unknown_names()
     configure_logs(chosen.log_format)
     with errors_told(chosen, port=chosen.port):
         uvloop.run(run_all_in_one(chosen, started=lambda started: _welcome(started, chosen)))

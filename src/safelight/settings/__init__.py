@@ -17,8 +17,7 @@ from safelight.settings.secrets import SecretsFolder
 from safelight.settings.values import (
     Bytes,
     DatabaseUrl,
-    Delay,
-    Leeway,
+    FewSeconds,
     Origins,
     Seconds,
     StorageUrl,
@@ -139,7 +138,7 @@ class Settings(BaseSettings):
     jwt_audience: str | None = Field(
         None, min_length=1, validate_default=True, description="The `aud` that JWTs must have; needed with a JWKS"
     )
-    jwt_leeway: Leeway = Field(timedelta(seconds=30), description="How far clocks may be apart where a JWT ends")
+    jwt_leeway: FewSeconds = Field(timedelta(seconds=30), description="How far clocks may be apart where a JWT ends")
     jwt_jwks_ttl: Seconds = Field(timedelta(minutes=5), description="How long the keys of the JWKS are believed")
     rules_timeout: Seconds = Field(
         timedelta(seconds=2), description="Time for the application to answer rules=Webhook(...); then it is a refusal"
@@ -168,7 +167,7 @@ class Settings(BaseSettings):
         1024, ge=1, description="Least rate of uploads and downloads, on average after the grace"
     )
     max_connections: int = Field(2000, ge=10, description="Connections at once")
-    shutdown_delay: Delay = Field(
+    shutdown_delay: FewSeconds = Field(
         timedelta(0),
         description="After SIGTERM, how long to go on serving while /readyz says no, so that load balancers turn away",
     )
@@ -212,7 +211,7 @@ class Settings(BaseSettings):
     max_job_tries: int = Field(
         5, ge=1, description="Workers that a job may end, as some purges might; then it is held: safelight jobs"
     )
-    stop_grace: Delay = Field(
+    stop_grace: FewSeconds = Field(
         timedelta(seconds=5), description="Time for images under way to end, once stopped; the rest is handed back"
     )
 

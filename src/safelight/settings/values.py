@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from safelight.adapters.s3.address import S3Address
@@ -15,7 +15,10 @@ from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import BYTE_UNITS, parse_quantity
 
 
-def _no_slash(url: str) -> str:
+def _address(url: str) -> str:
+    """Return it without a slash at its end. Raises ValueError."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with https:// or http://")
     return url.rstrip("/")
 
 
@@ -24,8 +27,6 @@ ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4}
 
 DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+asyncpg://")
 
-Url = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_no_slash)]
-
 
 def _seconds(value: object) -> object:
     """Take a number of seconds as text, as an environment gives it."""
@@ -33,6 +34,20 @@ def _seconds(value: object) -> object:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value  # pydantic's other forms, such as PT15M
+
+
+def _some(time: timedelta) -> timedelta:
+    """See that it is some time at all. Raises ValueError."""
+    if time <= timedelta(0):
+        raise ValueError("must be more than 0 seconds")
+    return time
+
+
+def _short(time: timedelta) -> timedelta:
+    """See that it is no time, or little. Raises ValueError."""
+    if not timedelta(0) <= time <= timedelta(minutes=5):
+        raise ValueError("must be from 0 to 300 seconds")
+    return time
 
 
 def processors() -> int:
@@ -105,12 +120,12 @@ def _store(where: str) -> str:
     return where
 
 
+Url = Annotated[str, AfterValidator(_address)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgres)]
 StorageUrl = Annotated[str, AfterValidator(_bucket)]
 StorePlace = Annotated[str, AfterValidator(_store)]
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
-Delay = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
-Leeway = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(minutes=5))]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_some)]
+FewSeconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_short)]
 Bytes = Annotated[int, BeforeValidator(_bytes)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_origins)]

@@ -31,6 +31,20 @@ def test_a_database_at_head_is_left_alone_even_while_a_server_runs(run: Run, dat
     assert "nothing to do" in done.stdout
 
 
+def test_a_name_that_is_no_setting_is_told_also_beside_mistakes(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_DATABSE_URL", "postgresql://host/images")
+    done = run("migrate", "--data", data)
+
+    monkeypatch.setenv("SAFELIGHT_PORT", "many")
+    refused = run("migrate", "--data", data)
+
+    assert (done.exit_code, refused.exit_code) == (0, 2)
+    for each in (done, refused):
+        assert "SAFELIGHT_DATABSE_URL is no setting, and does nothing. Is SAFELIGHT_DATABASE_URL meant?" in each.stderr
+
+
 def test_tables_do_not_change_under_a_running_server(run: Run, tmp_path: Path) -> None:
     with data_lock(tmp_path):
         refused = run("migrate", "--data", tmp_path)

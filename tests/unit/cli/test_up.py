@@ -53,16 +53,6 @@ def test_a_damaged_database_sends_to_the_doctor(run: Run, data: Path) -> None:
     assert f"safelight doctor --data {data}" in refused.stderr
 
 
-def test_a_name_that_is_no_setting_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("SAFELIGHT_WEBHOOK_SECRT", "x")
-
-    refused = run("up", "--port", 0, "--data", tmp_path / "file")
-
-    assert "SAFELIGHT_WEBHOOK_SECRT is no setting" in refused.stderr
-    assert "SAFELIGHT_WEBHOOK_SECRET meant" in refused.stderr
-
-
 def test_every_bad_setting_is_told_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_WEBHOOK_SECRET", "mistyped-secret")
     monkeypatch.setenv("SAFELIGHT_SLOTS", "0")

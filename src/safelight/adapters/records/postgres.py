@@ -56,13 +56,18 @@ _WHO = (
     "See the user and the password in SAFELIGHT_DATABASE_URL, and pg_hba.conf of Postgres; in a password, "
     "percent-encode / # @ : ? %"
 )
+_PARAMETERS = "See what follows the question mark in SAFELIGHT_DATABASE_URL: it takes what libpq does, such as sslmode"
 CURES = {
     "28000": _WHO,
     "28P01": _WHO,
     "3D000": "Create that database (createdb NAME), or name another one in SAFELIGHT_DATABASE_URL",
+    "42501": "Grant that to the user of SAFELIGHT_DATABASE_URL, or let it own the database and all tables in it",
+    "42704": _PARAMETERS,
+    "55P02": _PARAMETERS,
+    "42P07": "Something else is in that database: give Safelight one of its own, in SAFELIGHT_DATABASE_URL",
     "53300": "Raise its max_connections, or lower SAFELIGHT_DATABASE_CONNECTIONS",
 }
-"""What to do about some codes of Postgres: who connects, to what, and as one of how many."""
+"""What to do about some codes of Postgres: who connects, how, to what, with which rights, and as one of how many."""
 
 NO_SUCH_CHARACTER = "22021"
 
@@ -108,9 +113,9 @@ def postgres_failures() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Busy from error
-    except OUR_MISTAKES:
-        raise
     except DBAPIError as error:
+        if isinstance(error, OUR_MISTAKES) and sqlstate(error) not in CURES:
+            raise
         raise _meant(error) from error
     except asyncpg.InternalClientError as error:  # told that Postgres goes, and not closed yet: nothing was sent
         raise StorageFailed(f"the database's connection breaks off: {error}") from error

@@ -2,10 +2,13 @@
 
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.records.postgres import PostgresDatabase
 from safelight.domain.errors import StorageFailed
+from safelight.testing.postgres import Postgres
 
 
 async def refusal_of(url: str) -> StorageFailed:
@@ -38,6 +41,36 @@ async def test_a_user_who_may_not_connect_is_sent_to_the_url_and_what_to_encode_
     assert "the user and the password in SAFELIGHT_DATABASE_URL" in str(refused)
     assert "percent-encode" in str(refused)
     assert "hidden" not in str(refused)
+
+
+async def test_a_parameter_that_there_is_not_is_looked_for_in_the_url(postgres_url: str) -> None:
+    refused = await refusal_of(f"{postgres_url}?sslmod=require")
+
+    assert 'unrecognized configuration parameter "sslmod"' in refused.reason
+    assert "what follows the question mark" in refused.cure
+
+
+async def test_a_user_without_rights_is_to_be_given_them(postgres: Postgres) -> None:
+    empty = postgres.create_database("of_somebody_else")
+
+    with pytest.raises(StorageFailed) as raised:
+        await migrate_postgres(f"{empty}?role=pg_monitor")
+
+    assert "permission denied for schema public" in raised.value.reason
+    assert "own the database" in raised.value.cure
+
+
+async def test_a_table_of_another_program_is_in_the_way(postgres: Postgres) -> None:
+    taken = postgres.create_database("of_another_program")
+    connection = await asyncpg.connect(taken)
+    await connection.execute("CREATE TABLE image (id text)")
+    await connection.close()
+
+    with pytest.raises(StorageFailed) as raised:
+        await migrate_postgres(taken)
+
+    assert raised.value.reason.endswith('relation "image" already exists')
+    assert "give Safelight one of its own" in raised.value.cure
 
 
 async def test_what_cannot_be_reached_at_all_is_to_be_started() -> None:
