@@ -36,6 +36,7 @@ class Commands(LazyGroup):
             "safelight.cli.kinds:app",
         ),
         "migrate": Lazy("Bring the database to the tables of this version.", "safelight.cli.migrate:migrate"),
+        "records": Lazy("Carry the records from a data folder to Postgres.", "safelight.cli.records:app"),
         "storage": Lazy("Prepare a bucket, and move between stores.", "safelight.cli.storage:app"),
         "api": Lazy("Serve the API alone, as one of any number of hosts.", "safelight.cli.parts:api"),
         "worker": Lazy("Verify and render alone, as one of any number of hosts.", "safelight.cli.parts:worker"),

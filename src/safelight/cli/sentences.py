@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from safelight.adapters.keyring import KeyringInvalid
+from safelight.adapters.records.carry import NotCarried
 from safelight.apps.api_keys import KeyInvalid
 from safelight.apps.backup import ArchiveNameInvalid, NotInTheFolder
 from safelight.apps.backup_check import BackupDamaged
@@ -35,6 +36,7 @@ REFUSALS = (
     KindsForgotten,
     KindsOlder,
     KindsUnnamed,
+    NotCarried,
     NotInTheFolder,
     SafelightError,
     SigningKeyRefused,

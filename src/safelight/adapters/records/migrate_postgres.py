@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.migrations.online import LOCK_WITHIN, milliseconds
-from safelight.adapters.records.postgres import postgres_engine, postgres_failures, sqlstate
+from safelight.adapters.records.postgres import one_session, sqlstate
 from safelight.adapters.records.revisions import config_for, lacking, present_in
 from safelight.domain.errors import StorageFailed
 
@@ -57,7 +57,7 @@ async def pending_postgres_migrations(url: str) -> tuple[str, ...]:
 
 async def present_postgres_revision(url: str) -> str | None:
     """Return the revision of the database; None where it has no tables. Raises StorageFailed."""
-    async with _connected(url) as connection:
+    async with one_session(url) as connection:
         return await connection.run_sync(present_in)
 
 
@@ -83,22 +83,10 @@ async def _upgrade(connection: AsyncConnection, pauses: tuple[timedelta, ...]) -
 @asynccontextmanager
 async def _alone(url: str) -> AsyncIterator[AsyncConnection]:
     """Give a connection that migrates, when no other does; it waits for no lock of a table for long."""
-    async with _connected(url) as connection:
+    async with one_session(url) as connection:
         while not (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATING})).scalar():
             await connection.rollback()
             await asyncio.sleep(LOOK_EVERY.total_seconds())
         await connection.execute(text(f"SET lock_timeout = {milliseconds(LOCK_WITHIN)}"))
         await connection.commit()
         yield connection
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[AsyncConnection]:
-    """Give a connection that ends with the block, and with it what its session holds."""
-    engine = postgres_engine(url, connections=1, answer_within=None)
-    try:
-        with postgres_failures():
-            async with engine.connect() as connection:
-                yield connection
-    finally:
-        await engine.dispose()

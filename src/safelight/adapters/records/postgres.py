@@ -157,6 +157,21 @@ async def open_postgres_records(
         await database.close()
 
 
+@asynccontextmanager
+async def one_session(url: str) -> AsyncIterator[AsyncConnection]:
+    """Give a connection that ends with the block, and with it what its session holds; its statements may take long.
+
+    Raises StorageFailed, Busy.
+    """
+    engine = postgres_engine(url, connections=1, answer_within=None)
+    try:
+        with postgres_failures():
+            async with engine.connect() as connection:
+                yield connection
+    finally:
+        await engine.dispose()
+
+
 def postgres_engine(url: str, *, connections: int, answer_within: timedelta | None = ANSWER_WITHIN) -> AsyncEngine:
     """Return the pool of a process. asyncpg reads the URL, and takes what libpq takes: `sslmode`, several hosts."""
     engine = create_async_engine(
