@@ -36,24 +36,33 @@ def own_bucket(s3: S3Place, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3.new_bucket_url()
 
 
+@pytest.fixture(scope="session")
+def commands_in() -> Callable[[Path], Command]:
+    """Makes what runs `safelight` with these words, in this folder and a process of its own, and settings by name."""
+
+    def make(folder: Path) -> Command:
+        def run(*words: object, **settings: str) -> subprocess.CompletedProcess[str]:
+            inherited = {name: value for name, value in os.environ.items() if not name.startswith("SAFELIGHT_")}
+            named = {f"SAFELIGHT_{name.upper()}": value for name, value in settings.items()}
+            return subprocess.run(  # noqa: S603 - our own program, with a test's words
+                [sys.executable, "-m", "safelight", *map(str, words)],
+                env=inherited | {"COLUMNS": "200"} | named,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_WITHIN_S,
+                check=False,
+            )
+
+        return run
+
+    return make
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
+def command(commands_in: Callable[[Path], Command], tmp_path: Path) -> Command:
     """Runs `safelight` with these words in a process of its own; settings are given by name."""
-
-    def run(*words: object, **settings: str) -> subprocess.CompletedProcess[str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SAFELIGHT_")}
-        named = {f"SAFELIGHT_{name.upper()}": value for name, value in settings.items()}
-        return subprocess.run(  # noqa: S603 - our own program, with a test's words
-            [sys.executable, "-m", "safelight", *map(str, words)],
-            env=inherited | {"COLUMNS": "200"} | named,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_WITHIN_S,
-            check=False,
-        )
-
-    return run
+    return commands_in(tmp_path)
 
 
 @pytest.fixture

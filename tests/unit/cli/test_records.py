@@ -54,7 +54,7 @@ def test_an_empty_database_gets_its_tables_and_the_records_and_the_next_steps_ar
 def test_the_names_may_come_from_the_settings(
     run: Run, filled: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that no password is in the list of processes; and what is set already is told as it is."""
+    """So that no password is in the list of processes. Tables that are there already are no hindrance."""
     monkeypatch.setenv("SAFELIGHT_DATABASE_URL", postgres_url)
     monkeypatch.setenv("SAFELIGHT_DATA", str(filled))
     monkeypatch.setenv("SAFELIGHT_STORAGE_URL", "s3://bucket?region=eu-central-1")
@@ -66,6 +66,19 @@ def test_the_names_may_come_from_the_settings(
     assert "All of them were read back" in done.stdout
     assert "storage migrate" not in done.stdout
     assert "SAFELIGHT_KEYRING" not in done.stdout
+
+
+def test_a_database_for_which_a_key_was_made_is_not_empty(
+    run: Run, filled: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", postgres_url)
+    assert run("keys", "create", "app").exit_code == 0
+
+    refused = run("records", "migrate", "--from", filled)
+
+    assert refused.exit_code == 1
+    assert "this one has some already, in: api_key" in refused.stderr
+    assert "createdb" in refused.stderr
 
 
 def test_without_a_database_to_carry_them_to_it_says_how_to_name_one(run: Run, filled: Path) -> None:
