@@ -9,8 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from safelight.testing.cluster import Cluster, Size
+from safelight.adapters.records.postgres import ANSWER_WITHIN
+from safelight.testing.cluster import Cluster, Size, at_once
 from safelight.testing.postgres import PostgresServer
+from safelight.testing.program import Program
 from safelight_client import Client, Image
 
 KINDS = """
@@ -112,3 +114,23 @@ def test_what_a_killed_worker_was_rendering_is_tried_again_soon_by_another(
     assert took < SILENCE_S + 1 + 2 + 5  # its silence, a look, the wait before a second try, and a busy machine
     assert ready.status == "ready"
     assert "image_recovered" in cluster.workers[1].log
+
+
+def test_an_api_and_a_worker_that_are_stopped_wait_for_no_answer_of_a_silent_postgres(
+    cluster: Cluster, photo: Path, eventually: Eventually
+) -> None:
+    with Client(cluster.url, api_key=cluster.key) as client:
+        image = under_way(client, photo, eventually)
+        parts = [*cluster.apis, cluster.workers[0]]
+
+        cluster.to_database.stall()
+        stopped_at = time.monotonic()
+        statuses = at_once(Program.stop, parts)
+        took = time.monotonic() - stopped_at
+        cluster.to_database.flow()
+        at_once(Program.start, parts)
+        ready = client.wait(image.id)
+
+    assert statuses == [0, 0]
+    assert took < ANSWER_WITHIN.total_seconds()
+    assert ready.status == "ready"

@@ -79,6 +79,11 @@ class PostgresListener:
                 return False
         return True
 
+    def cut_off(self) -> None:
+        """End the connection at once, and whatever waits for an answer on it."""
+        if self._connection is not None:
+            self._connection.terminate()
+
     async def first_try(self) -> None:
         """Wait until Postgres was reached, or was not."""
         await self._tried.wait()

@@ -72,6 +72,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
             lambda stop: started(Started(addresses, list(kinds), new_key, stop)),
         )
         await stack.enter_async_context(beside(run_worker(world, renderer, notifier), stop=server.stop))
+        stack.callback(world.end_within, settings.stop_grace)
         await server.serve(sockets=[listener])
 
 

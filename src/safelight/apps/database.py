@@ -1,6 +1,6 @@
 """Opens the records with their queue and their signals: SQLite and memory within one process, or Postgres for many."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,11 +25,12 @@ DATABASE_FILE = "safelight.db"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The records, and what belongs to them."""
+    """The records, and what belongs to them. `cut_off` ends every wait for a database server."""
 
     records: SqlRecords
     jobs: Jobs
     signals: Signals
+    cut_off: Callable[[], None]
 
 
 @asynccontextmanager
@@ -56,11 +57,16 @@ async def open_database(settings: Settings, *, clock: Clock, metrics: Prometheus
                 url, queue.outbox, connections=settings.database_connections, observe=observe
             ) as records,
         ):
-            yield Database(records, queue, signals)
+
+            def cut_off() -> None:
+                for part in (records, queue, listener):
+                    part.cut_off()
+
+            yield Database(records, queue, signals, cut_off)
         return
     jobs = MemoryQueue(clock)
     async with open_records(settings.data / DATABASE_FILE, jobs, observe=observe) as records:
-        yield Database(records, jobs, LocalSignals(max_waiters=settings.max_waiters))
+        yield Database(records, jobs, LocalSignals(max_waiters=settings.max_waiters), records.cut_off)
 
 
 async def migrate_database(settings: Settings) -> Sequence[str]:

@@ -28,6 +28,7 @@ from safelight.http.problems import http_problem
 from safelight.http.readiness import Readiness, store_answers
 from safelight.http.request_id import with_request_id
 from safelight.http.traffic import counted
+from safelight.ports.jobs import AT_ONCE
 from safelight.settings import Settings
 
 
@@ -58,6 +59,7 @@ async def run_api(settings: Settings, *, started: Started) -> None:
         api = await stack.enter_async_context(open_api(world, ready=ready))
         app = with_request_id(api, new_id=world.ids.new)
         server = serve(settings, app, ready, _telling(started, Part.API, addresses.own))
+        stack.callback(world.end_within, AT_ONCE)
         await server.serve(sockets=[listener])
 
 
@@ -78,6 +80,7 @@ async def run_worker_part(settings: Settings, *, started: Started) -> None:
         )
         server = serve(settings, app, ready, _telling(started, Part.WORKER, addresses.own))
         await stack.enter_async_context(beside(run_worker(world, renderer, notifier), stop=server.stop))
+        stack.callback(world.end_within, settings.stop_grace)
         await server.serve(sockets=[listener])
 
 

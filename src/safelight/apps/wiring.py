@@ -1,8 +1,10 @@
 """Joins the journey to its adapters."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from safelight.adapters.audit import BufferedAudit
@@ -27,6 +29,9 @@ from safelight.ports.signals import Signals
 from safelight.settings import Settings
 
 KEYRING_FILE = "keyring.json"
+
+LAST_DEEDS = timedelta(seconds=5)
+"""Time to hand back and to write what is left, after the grace of what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ class World:
     ids: SystemIds
     metrics: PrometheusMetrics
     limiter: MemoryRates
+    cut_off: Callable[[], None]
+
+    def end_within(self, grace: timedelta) -> None:
+        """Wait for a silent database no longer than so, and a little more for the last deeds."""
+        asyncio.get_running_loop().call_later((grace + LAST_DEEDS).total_seconds(), self.cut_off)
 
 
 def lazy_variants(kinds: Kinds) -> Mapping[str, Sequence[str]]:
@@ -112,4 +122,5 @@ async def opened(
             ids=SystemIds(),
             metrics=metrics,
             limiter=MemoryRates(refused=metrics.refused),
+            cut_off=database.cut_off,
         )

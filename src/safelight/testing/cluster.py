@@ -25,6 +25,7 @@ COMMAND_WITHIN_S = 60
 ORIGIN = "https://app.example"
 
 What = TypeVar("What")
+Came = TypeVar("Came")
 
 NOTHING: Mapping[str, str] = {}
 
@@ -178,10 +179,10 @@ class Cluster:
         return {"storage_url": self._ceph.storage_url(self.bucket).replace(self._ceph.endpoint, through)}
 
 
-def at_once(act: Callable[[What], object], those: Sequence[What]) -> None:
-    """Do the same with several things at once: each takes a second or two, most of which is waiting."""
+def at_once(act: Callable[[What], Came], those: Sequence[What]) -> list[Came]:
+    """Do the same with several things at once, and return what came of each: most of the time is waiting."""
     with ThreadPoolExecutor(len(those)) as threads:
-        list(threads.map(act, those))
+        return list(threads.map(act, those))
 
 
 def ports_of(programs: Sequence[Program]) -> list[int]:

@@ -15,7 +15,6 @@ from typing import Self
 
 START_WITHIN_S = 60
 STOP_WITHIN_S = 60
-"""While Postgres is silent, it takes half a minute to believe that."""
 
 LISTENS = re.compile(r"listens on (http://\S+),")
 

@@ -155,6 +155,10 @@ class PostgresQueue:
             while (await self._pool.execute(FORGET, LOG_KEPT)) == f"DELETE {FORGET_AT_ONCE}":
                 pass
 
+    def cut_off(self) -> None:
+        """End every connection at once. Postgres is told so, and not asked: it may be silent."""
+        self._pool.terminate()
+
 
 @asynccontextmanager
 async def open_postgres_queue(
@@ -173,7 +177,7 @@ async def open_postgres_queue(
     Connects when it is needed.
     """
     tell_outages_briefly()
-    pool = asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         url,
         min_size=0,
         max_size=CONNECTIONS,
@@ -182,18 +186,18 @@ async def open_postgres_queue(
         reset=_nothing,
     )
     bell = Bell(listener)
-    async with pool:
-        queue = PostgresQueue(
-            pool, clock, bell, heartbeat_timeout=heartbeat_timeout, poll_every=poll_every, max_tries=max_tries
-        )
-        await listener.listen(SETTINGS.channel, queue.hear, again=queue.again)
-        ringing = asyncio.create_task(bell.keep())
-        try:
-            yield queue
-        finally:
-            ringing.cancel()
-            await asyncio.wait([ringing])
-            await bell.flush()
+    queue = PostgresQueue(
+        pool, clock, bell, heartbeat_timeout=heartbeat_timeout, poll_every=poll_every, max_tries=max_tries
+    )
+    await listener.listen(SETTINGS.channel, queue.hear, again=queue.again)
+    ringing = asyncio.create_task(bell.keep())
+    try:
+        yield queue
+    finally:
+        ringing.cancel()
+        await asyncio.wait([ringing])
+        await bell.flush()
+        queue.cut_off()
 
 
 async def _nothing(_connection: asyncpg.Connection) -> None:

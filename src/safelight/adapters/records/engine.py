@@ -70,6 +70,9 @@ class SqliteDatabase:
         finally:
             self._writing.release()
 
+    def cut_off(self) -> None:
+        """Change nothing: a file answers."""
+
     async def close(self) -> None:
         """Close every connection: the writer last, so that it tidies up the write-ahead log."""
         await to_its_end(self._readers.dispose())

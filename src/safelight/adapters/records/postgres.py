@@ -6,9 +6,10 @@ begins none, for one query alone.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import event
@@ -20,7 +21,6 @@ from safelight.adapters.records.engine import OUR_MISTAKES, connected
 from safelight.adapters.records.outbox import Outboxes
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.errors import Busy, RequestInvalid, StorageFailed
-from safelight.domain.to_its_end import to_its_end
 from safelight.ports.observe import Observe, ignore, timed
 
 CONNECTIONS = 10
@@ -79,31 +79,49 @@ class PostgresDatabase:
         """Take `postgresql://...`, and how many connections to have at the most."""
         self._engine = postgres_engine(url, connections=connections)
         self._observe = observe
+        self._is_cut_off = False
+        self._connections: WeakSet[asyncpg.Connection] = WeakSet()
+        event.listen(self._engine.sync_engine, "connect", self._note)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads. Raises StorageFailed, Busy."""
         with timed("read", self._observe), postgres_failures():
-            async with connected(self._engine) as connection:
+            async with self._connected() as connection:
                 yield await connection.execution_options(**READ)
 
     @asynccontextmanager
     async def glancing(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads without a transaction. Raises StorageFailed, Busy."""
         with timed("read", self._observe), postgres_failures():
-            async with connected(self._engine) as connection:
+            async with self._connected() as connection:
                 yield await connection.execution_options(**GLANCE)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that writes; what the block does not commit is rolled back. Raises StorageFailed, Busy."""
         with timed("write", self._observe), postgres_failures():
-            async with connected(self._engine) as connection:
+            async with self._connected() as connection:
                 yield connection
 
+    def cut_off(self) -> None:
+        """End every connection at once, and give none from now on: whoever waits for an answer gets StorageFailed."""
+        self._is_cut_off = True
+        for connection in self._connections:
+            connection.terminate()
+
     async def close(self) -> None:
-        """Close every connection."""
-        await to_its_end(self._engine.dispose())
+        """End every connection. Postgres is told so, and not asked: it may be silent."""
+        self.cut_off()
+        await self._engine.dispose()
+
+    def _note(self, connection: Any, _record: object) -> None:
+        self._connections.add(connection.driver_connection)
+
+    def _connected(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self._is_cut_off:
+            raise StorageFailed("this process ends, and has cut its connections to the database")
+        return connected(self._engine)
 
 
 @contextmanager

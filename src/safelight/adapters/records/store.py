@@ -32,6 +32,10 @@ class Database(Protocol):
         """Return a block with a connection that writes; what the block does not commit is rolled back."""
         ...
 
+    def cut_off(self) -> None:
+        """End what waits for a server, and give no connection from now on."""
+        ...
+
 
 class SqlRecords:
     """The records. `outbox` makes the outbox of one transaction, given its connection."""
@@ -59,6 +63,10 @@ class SqlRecords:
             outbox = self._outbox(connection)
             yield SqlTransaction(connection, outbox)
             await to_its_end(_commit(connection, outbox))
+
+    def cut_off(self) -> None:
+        """Let nothing wait for a database server any more: it raises StorageFailed, now and from now on."""
+        self._database.cut_off()
 
 
 async def _commit(connection: AsyncConnection, outbox: Outbox) -> None:

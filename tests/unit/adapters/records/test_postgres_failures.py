@@ -1,9 +1,11 @@
-"""Whom Postgres turns away hears what to do about it."""
+"""Whom Postgres turns away hears what to do about it; one that says nothing is not waited for in the end."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from safelight.adapters.records.migrate_postgres import migrate_postgres
 from safelight.adapters.records.postgres import PostgresDatabase
@@ -84,3 +86,18 @@ def test_a_failure_without_a_cure_of_its_own_sends_to_the_state_and_the_log() ->
     told = str(StorageFailed("the disk is full"))
 
     assert told == "Data cannot be read or written: the disk is full. See the state and the log of what keeps it."
+
+
+async def test_who_waits_for_an_answer_is_let_go_when_connections_are_cut_off(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url)
+
+    async def ask_in_vain() -> None:
+        async with database.writing() as connection:
+            asyncio.get_running_loop().call_later(0.1, database.cut_off)
+            await connection.execute(text("SELECT pg_sleep(3600)"))
+
+    with pytest.raises(StorageFailed, match="connection was closed"):
+        await ask_in_vain()
+    with pytest.raises(StorageFailed, match="this process ends"):
+        await ask_in_vain()
+    await database.close()
