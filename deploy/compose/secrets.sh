@@ -12,12 +12,17 @@ word() {
     head -c 32 /dev/urandom | od -A n -v -t x1 | tr -d ' \n'
 }
 
-password=$(word) key=$(word) secret=$(word)
+aws() {
+    printf '[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$1" "$2" "$3"
+}
+
+password=$(word) key=$(word) secret=$(word) upload_key=$(word) upload_secret=$(word)
 
 printf '%s' "$password" > secrets/postgres-password
 printf 'postgresql://safelight:%s@postgres/safelight' "$password" > secrets/database-url
 printf 'sl_%.32s_%s' "$(word)" "$(word)" > secrets/bootstrap-key
-printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$key" "$secret" > secrets/aws
+aws default "$key" "$secret" > secrets/aws
+aws uploads "$upload_key" "$upload_secret" >> secrets/aws
 cat > secrets/s3.json <<END
 {
   "identities": [
@@ -25,6 +30,11 @@ cat > secrets/s3.json <<END
       "name": "safelight",
       "credentials": [{"accessKey": "$key", "secretKey": "$secret"}],
       "actions": ["Read:safelight", "Write:safelight", "List:safelight", "Tagging:safelight"]
+    },
+    {
+      "name": "uploads",
+      "credentials": [{"accessKey": "$upload_key", "secretKey": "$upload_secret"}],
+      "actions": ["Write:safelight/incoming/*"]
     },
     {"name": "anonymous", "actions": ["Read:safelight/public/*"]}
   ]

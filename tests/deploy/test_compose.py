@@ -1,5 +1,6 @@
 """The compose file: valid, whole, closed but for its gateway, and in keeping with the settings."""
 
+import configparser
 import json
 import os
 import re
@@ -157,12 +158,27 @@ def test_the_secrets_are_made_once_and_fit_each_other(tmp_path: Path):
     assert {path.name for path in made.iterdir()} == {Path(one["file"]).name for one in COMPOSE["secrets"].values()}
     assert (made / "postgres-password").read_text() in (made / "database-url").read_text()
     assert Settings(database_url=(made / "database-url").read_text()).database_url  # type: ignore[arg-type]  # as text
-    assert json.loads((made / "s3.json").read_text())["identities"][0]["credentials"][0]["secretKey"] in (
-        (made / "aws").read_text()
-    )
+    everything, uploader, anybody = json.loads((made / "s3.json").read_text())["identities"]
+    assert credentials_of(made / "aws") == {
+        "default": everything["credentials"],
+        SERVICES["api"]["environment"]["SAFELIGHT_UPLOAD_AWS_PROFILE"]: uploader["credentials"],
+    }
+    assert uploader["actions"] == ["Write:safelight/incoming/*"]
+    assert anybody["actions"] == ["Read:safelight/public/*"]
     assert api_keys.parse((made / "bootstrap-key").read_text()) is not None
     assert len(read_keyring(made / "keyring.json").keys) == 1
     assert made.stat().st_mode & 0o777 == 0o700
+
+
+def credentials_of(file: Path) -> dict[str, list[dict[str, str]]]:
+    """Return the credentials in AWS's shared file by profile, each as SeaweedFS has them."""
+    read = configparser.ConfigParser()
+    read.read(file)
+    return {
+        name: [{"accessKey": one["aws_access_key_id"], "secretKey": one["aws_secret_access_key"]}]
+        for name, one in read.items()
+        if name != read.default_section
+    }
 
 
 def stand_in_for_docker(path: Path, secrets: Path) -> None:

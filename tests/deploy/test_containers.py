@@ -172,11 +172,15 @@ def mount(image: Stage, database_url: str, ceph: CephServer) -> None:
     kinds.write_text((COMPOSE_FILE.parent / "images.py").read_text())
     secrets = image.layer / "run/secrets"
     secrets.mkdir(parents=True)
-    key_id, secret = ceph.environment.values()
+    _, uploader = ceph.create_uploader()
+    profiles = {"default": ceph.environment.values(), "uploads": uploader.values()}
     for name, text in {
         "SAFELIGHT_DATABASE_URL": database_url,
         "SAFELIGHT_BOOTSTRAP_KEY": API_KEY,
-        "aws": f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret}\n",
+        "aws": "".join(
+            f"[{name}]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret}\n"
+            for name, (key_id, secret) in profiles.items()
+        ),
     }.items():
         (secrets / name).write_text(text)
     made = replace(image, user="0:0", env=image.env).build

@@ -30,6 +30,7 @@ EVERYTHING = {
     "undersized",
     "other type",
     "added headers",
+    "upload rights",
     "expired",
     "replayed",
     "forms",
@@ -107,7 +108,7 @@ async def test_a_policy_that_opens_everything_is_found(bucket: BucketRules, exam
         "Action": ["s3:GetObject", "s3:ListBucket", "s3:PutObject"],
         "Resource": [everything, f"{everything}/*"],
     }
-    await bucket.put_policy(rules.policy_with({}, opened))
+    await bucket.put_policy(rules.policy_with({}, [opened]))
 
     found = await examine()
 
@@ -149,7 +150,12 @@ async def test_a_rule_that_removes_what_is_needed_is_found(bucket: BucketRules, 
 async def test_a_profile_that_counts_on_less_is_warned_of_what_then_protects(examine: Examine, own_bucket: str):
     found = await examine(own_bucket.replace("profile=ceph", "profile=generic"))
 
-    assert levels(found) == {"replayed": Level.WARNING, "added headers": Level.WRONG}
+    assert levels(found) == {
+        "replayed": Level.WARNING,
+        "added headers": Level.WRONG,
+        "upload rights": Level.WARNING,
+    }
+    assert "SAFELIGHT_UPLOAD_ACCESS_KEY_ID" in found["upload rights"].cure
     assert "the worker reads by ETag" in found["replayed"].cure
     assert found["forms"].seen.startswith("not offered")
     assert found["added headers"].seen.endswith("made a copy of another object and an object that everybody may read")

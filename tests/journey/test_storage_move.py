@@ -199,7 +199,7 @@ def fleet(tmp_path: Path, postgres_url: str) -> Iterator[Fleet]:
 async def let_anybody_read_what_is_public(url: str) -> None:
     address = S3Address.parse(url)
     async with open_requests(address) as requests:
-        await BucketRules(requests).put_policy(rules.policy_with({}, rules.public_statement(address)))
+        await BucketRules(requests).put_policy(rules.policy_with({}, [rules.public_statement(address)]))
 
 
 async def in_bucket(url: str, credentials: S3Credentials) -> set[str]:

@@ -56,6 +56,18 @@ def test_rules_that_are_not_ours_stay(command: Any, own_bucket: str):
     assert "Nothing is to be changed." in command("storage", "setup", **of_a_part).stdout
 
 
+def test_the_policy_of_an_uploader_is_put_beside_the_others_where_one_is_named(command: Any, own_bucket: str):
+    given = {"storage_url": own_bucket, "allowed_origins": ORIGIN}
+    uploader = ("--uploader", "arn:aws:iam:::user/test:uploads")
+
+    applied = command("storage", "setup", *uploader, "--apply", "--yes", **given)
+    again = command("storage", "setup", *uploader, **given)
+
+    assert applied.returncode == 0, applied.stderr
+    assert '+       "Sid": "SafelightUploadsOnly",' in applied.stdout
+    assert "Nothing is to be changed." in again.stdout
+
+
 def test_without_a_yes_nothing_is_changed(command: Any, own_bucket: str):
     given = {"storage_url": own_bucket, "allowed_origins": ORIGIN}
 

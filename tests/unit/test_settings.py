@@ -11,6 +11,7 @@ from safelight.settings import GROUPS, Settings
 from safelight.settings.names import unknown_names
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+UPLOADER: dict[str, Any] = {"upload_access_key_id": "AKID", "upload_secret_access_key": "s3cr3t"}
 SHORT = "whsec_" + base64.b64encode(b"s" * 8).decode()
 
 
@@ -47,6 +48,32 @@ def test_http_is_for_private_networks_where_those_are_allowed() -> None:
 
     assert "SAFELIGHT_WEBHOOK_PRIVATE=true" in bad["webhook_url"]
     assert Settings(webhook_url="http://app.example/", webhook_secret=SECRET, webhook_private=True).webhook_url
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "why"),
+    [
+        ({"upload_access_key_id": "AKID"}, "upload_secret_access_key", "SAFELIGHT_UPLOAD_ACCESS_KEY_ID is"),
+        ({"upload_secret_access_key": "s3cr3t"}, "upload_secret_access_key", "SAFELIGHT_UPLOAD_ACCESS_KEY_ID is not"),
+        ({**UPLOADER, "upload_aws_profile": "uploads"}, "upload_aws_profile", "Set one of them"),
+        ({**UPLOADER, "upload_access_key_id": ""}, "upload_access_key_id", "at least 1 character"),
+    ],
+)
+def test_the_credentials_of_uploads_are_whole_and_named_in_one_way(
+    given: dict[str, Any], setting: str, why: str
+) -> None:
+    bad = told(**given)
+
+    assert bad.keys() == {setting}
+    assert why in bad[setting]
+    assert "s3cr3t" not in bad[setting]
+
+
+def test_the_secret_of_uploads_is_not_shown() -> None:
+    settings = Settings(**UPLOADER)
+
+    assert settings.upload_access_key_id in repr(settings)
+    assert "s3cr3t" not in repr(settings)
 
 
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"

@@ -11,7 +11,7 @@ from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.mirror.object_store import MirroredStore
 from safelight.adapters.s3.address import S3Address
-from safelight.adapters.s3.credentials import S3Credentials, open_credentials
+from safelight.adapters.s3.credentials import AccessKey, S3Credentials, open_credentials
 from safelight.adapters.s3.object_store import S3ObjectStore, open_s3_store
 from safelight.adapters.s3.signer import S3Signer
 from safelight.apps.addresses import Addresses
@@ -110,20 +110,40 @@ async def open_folder(data: Path, settings: Settings, *, observe: Observe = igno
 
 @asynccontextmanager
 async def open_bucket(
-    address: S3Address, *, observe: Observe = ignore
+    address: S3Address, *, uploader: S3Credentials | None = None, observe: Observe = ignore
 ) -> AsyncIterator[tuple[S3ObjectStore, S3Credentials]]:
     """Open a bucket with the credentials that are found. Raises StorageFailed where there are none."""
     async with (
         open_credentials(address.aws_profile) as credentials,
-        open_s3_store(address, credentials, observe=observe) as objects,
+        open_s3_store(address, credentials, uploader=uploader, observe=observe) as objects,
     ):
         yield objects, credentials
 
 
-def signer_of(address: S3Address, credentials: S3Credentials, settings: Settings) -> S3Signer:
+@asynccontextmanager
+async def open_uploader(address: S3Address, settings: Settings) -> AsyncIterator[S3Credentials | None]:
+    """Find the credentials that only sign uploads to a bucket; None where it has none. Raises StorageFailed.
+
+    Those of the settings are for the bucket of `storage_url`, not for its mirror.
+    """
+    key_id, secret = settings.upload_access_key_id, settings.upload_secret_access_key
+    if settings.storage_url is None or S3Address.parse(settings.storage_url) != address:
+        yield None
+    elif key_id and secret:
+        yield S3Credentials(AccessKey(key_id, secret.get_secret_value()))
+    elif settings.upload_aws_profile:
+        async with open_credentials(settings.upload_aws_profile) as found:
+            yield found
+    else:
+        yield None
+
+
+def signer_of(
+    address: S3Address, credentials: S3Credentials, settings: Settings, *, uploader: S3Credentials | None
+) -> S3Signer:
     """Return what signs the URLs of a bucket."""
     good_for = max(settings.upload_ttl, 2 * settings.download_bucket)
-    return S3Signer(address, credentials, good_for=good_for, delivery_url=settings.delivery_url)
+    return S3Signer(address, credentials, uploader=uploader, good_for=good_for, delivery_url=settings.delivery_url)
 
 
 @asynccontextmanager
@@ -138,8 +158,11 @@ async def _folder_place(
 @asynccontextmanager
 async def _bucket_place(url: str, settings: Settings, metrics: PrometheusMetrics) -> AsyncIterator[_Place]:
     address = S3Address.parse(url)
-    async with open_bucket(address, observe=_noted(metrics)) as (objects, credentials):
-        yield _Place(objects, signer_of(address, credentials, settings))
+    async with (
+        open_uploader(address, settings) as uploader,
+        open_bucket(address, uploader=uploader, observe=_noted(metrics)) as (objects, credentials),
+    ):
+        yield _Place(objects, signer_of(address, credentials, settings, uploader=uploader))
 
 
 def _noted(metrics: PrometheusMetrics) -> Observe:

@@ -1,10 +1,11 @@
 """Plans and makes the rules of a bucket: CORS, what anybody may read, and what it removes by itself."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import httpx
 
@@ -56,13 +57,22 @@ def wanted_cors(address: S3Address, settings: Settings) -> list[CorsRule]:
     return rules.cors_rules(address, settings.allowed_origins)
 
 
-async def plan_setup(bucket: BucketRules, address: S3Address, settings: Settings) -> list[Change]:
+def wanted_policy(address: S3Address, uploader: str | None) -> list[Mapping[str, Any]]:
+    """Return who may what by the bucket's policy; `uploader` is the ARN of whoever signs uploads, and nothing else."""
+    uploads = rules.uploader_statements(address, uploader) if uploader else []
+    return [rules.public_statement(address), *uploads]
+
+
+async def plan_setup(
+    bucket: BucketRules, address: S3Address, settings: Settings, *, uploader: str | None = None
+) -> list[Change]:
     """Read the rules of the bucket, and return what is to be done. Changes nothing. Raises StorageFailed."""
     by_hand = BY_HAND[address.profile.name]
     cors, lifecycle = wanted_cors(address, settings), wanted_lifecycle(address, settings)
+    policy = wanted_policy(address, uploader)
     return [
         await _planned(CORS.name, by_hand.cors, lambda: _cors(bucket, cors)),
-        await _planned(POLICY.name, by_hand.policy, lambda: _policy(bucket, address)),
+        await _planned(POLICY.name, by_hand.policy, lambda: _policy(bucket, policy)),
         await _planned(LIFECYCLE.name, by_hand.lifecycle, lambda: _lifecycle(bucket, lifecycle)),
     ]
 
@@ -97,9 +107,10 @@ async def _lifecycle(bucket: BucketRules, wanted: list[LifecycleRule]) -> Change
     return Change(LIFECYCLE.name, rules.readable(before), rules.readable(after), make=make)
 
 
-async def _policy(bucket: BucketRules, address: S3Address) -> Change:
-    before, statement = await bucket.policy(), rules.public_statement(address)
-    after = rules.policy_with(before, statement)
-    is_there = any(rules.is_same_statement(one, statement) for one in rules.statements(before))
-    make = None if is_there else lambda: bucket.put_policy(after)
+async def _policy(bucket: BucketRules, wanted: list[Mapping[str, Any]]) -> Change:
+    before = await bucket.policy()
+    after = rules.policy_with(before, wanted)
+    present = rules.statements(before)
+    are_there = all(any(rules.is_same_statement(one, statement) for one in present) for statement in wanted)
+    make = None if are_there else lambda: bucket.put_policy(after)
     return Change(POLICY.name, rules.readable_policy(before), rules.readable_policy(after), make=make)

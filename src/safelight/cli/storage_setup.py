@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -14,11 +15,20 @@ from safelight.adapters.s3.address import S3Address
 from safelight.adapters.s3.bucket_rules import BucketRules
 from safelight.adapters.s3.by_hand import BY_HAND
 from safelight.apps.logs import configure_logs
-from safelight.apps.storage_setup import NO_ORIGINS, Change, open_requests, plan_setup, wanted_cors, wanted_lifecycle
+from safelight.apps.storage_setup import (
+    NO_ORIGINS,
+    Change,
+    open_requests,
+    plan_setup,
+    wanted_cors,
+    wanted_lifecycle,
+    wanted_policy,
+)
 from safelight.cli.options import settings
 from safelight.cli.tell import confirm, errors_told, misused, out
 from safelight.settings import Settings
 
+ARN = re.compile(r"arn:[a-z-]+:iam::[^:]*:[a-z-]+/[^*]+")
 COLORS = {"+": "green", "-": "red"}
 
 
@@ -28,6 +38,10 @@ def setup(
         bool, typer.Option("--print", help="Print the rules as JSON for the aws command line, and ask nobody.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the changes are made.")] = False,
+    uploader: Annotated[
+        str | None,
+        typer.Option("--uploader", help="The ARN of whoever may only upload: the policy lets it, and nothing else."),
+    ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help="The bucket, s3://bucket?... [SAFELIGHT_STORAGE_URL]")
     ] = None,
@@ -39,14 +53,18 @@ def setup(
     """
     if apply and show:
         raise misused("Say only one of --apply and --print.")
+    if uploader is not None and not ARN.fullmatch(uploader):
+        raise misused(
+            "--uploader is an ARN such as arn:aws:iam::123456789012:user/NAME; on Ceph arn:aws:iam:::user/NAME."
+        )
     using = settings(storage_url=url)
     configure_logs(using.log_format)
     address = address_of(using)
     if show:
-        _print(address, using)
+        _print(address, using, uploader)
         return
     with errors_told():
-        asyncio.run(_set_up(address, using, apply=apply, yes=yes))
+        asyncio.run(_set_up(address, using, uploader, apply=apply, yes=yes))
 
 
 def address_of(using: Settings) -> S3Address:
@@ -56,11 +74,11 @@ def address_of(using: Settings) -> S3Address:
     return S3Address.parse(using.storage_url)
 
 
-def _print(address: S3Address, using: Settings) -> None:
+def _print(address: S3Address, using: Settings, uploader: str | None) -> None:
     by_hand = BY_HAND[address.profile.name]
     cors = [rule.json() for rule in wanted_cors(address, using)]
     lifecycle = {"Rules": [rule.json() for rule in wanted_lifecycle(address, using)]}
-    policy = rules.policy_with({}, rules.public_statement(address))
+    policy = rules.policy_with({}, wanted_policy(address, uploader))
     put = f"aws s3api {{}} --bucket {address.bucket} --endpoint-url {address.endpoint}"
     for call, option, document, note in (
         ("put-bucket-cors", "--cors-configuration", {"CORSRules": cors}, by_hand.cors),
@@ -73,14 +91,16 @@ def _print(address: S3Address, using: Settings) -> None:
         out.print(f"# {note or f'{put.format(call)} {option} file://FILE'}", markup=False)
         out.print(json.dumps(document, indent=2), markup=False, style="dim" if note else None)
     out.print("# These calls replace all rules of their kind: add to them what the bucket has besides.", markup=False)
+    out.print(f"# For credentials that only sign uploads. {by_hand.uploader}", markup=False)
+    out.print(json.dumps(rules.policy_with({}, [rules.uploader_statement(address)]), indent=2), markup=False)
     if by_hand.also:
         out.print(f"# {by_hand.also}", markup=False)
 
 
-async def _set_up(address: S3Address, using: Settings, *, apply: bool, yes: bool) -> None:
+async def _set_up(address: S3Address, using: Settings, uploader: str | None, *, apply: bool, yes: bool) -> None:
     """Show the changes, and make them where that is wanted."""
     async with open_requests(address) as requests:
-        changes = await plan_setup(BucketRules(requests), address, using)
+        changes = await plan_setup(BucketRules(requests), address, using, uploader=uploader)
         for change in changes:
             _show(change)
         also = BY_HAND[address.profile.name].also

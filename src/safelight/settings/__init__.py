@@ -49,6 +49,20 @@ class Settings(BaseSettings):
     storage_url: StorageUrl | None = Field(
         None, description="An S3 bucket for the objects, s3://bucket?profile=aws&region=...; by default the folder"
     )
+    upload_access_key_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Credentials with which only uploads to that bucket are signed, and that can do nothing else; by "
+        "default those that do everything",
+    )
+    upload_secret_access_key: SecretStr | None = Field(
+        None, min_length=1, validate_default=True, description="The secret of that access key"
+    )
+    upload_aws_profile: str | None = Field(
+        None,
+        min_length=1,
+        description="In place of the two, the name of such credentials, or of their role, in AWS's shared files",
+    )
     storage_mirror: StorePlace | None = Field(
         None,
         validate_default=True,
@@ -265,6 +279,8 @@ class Settings(BaseSettings):
         named = (init_settings, env_settings, dotenv_settings)
         return (*named, SecretsFolder(settings_cls, *named))
 
+    _with_its_access_key = field_validator("upload_secret_access_key")(checks.with_its_access_key)
+    _alone = field_validator("upload_aws_profile")(checks.alone)
     _is_another_store = field_validator("storage_mirror")(checks.is_another_store)
     _is_long_and_secret = field_validator("jwt_secret")(checks.is_long_and_secret)
     _cannot_be_altered = field_validator("jwt_jwks_url")(checks.cannot_be_altered)

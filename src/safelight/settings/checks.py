@@ -30,6 +30,25 @@ def is_another_store(mirror: str | None, others: ValidationInfo) -> str | None:
     return mirror
 
 
+def with_its_access_key(secret: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+    """See that an access key and its secret come together."""
+    if "upload_access_key_id" not in others.data:
+        return secret
+    key_id = others.data["upload_access_key_id"]
+    if secret is None and key_id is not None:
+        raise ValueError("is not set, and SAFELIGHT_UPLOAD_ACCESS_KEY_ID is")
+    if secret is not None and key_id is None:
+        raise ValueError("is set, and SAFELIGHT_UPLOAD_ACCESS_KEY_ID is not")
+    return secret
+
+
+def alone(profile: str | None, others: ValidationInfo) -> str | None:
+    """See that the uploader's credentials are named in one way."""
+    if profile is not None and others.data.get("upload_access_key_id") is not None:
+        raise ValueError("takes the place of SAFELIGHT_UPLOAD_ACCESS_KEY_ID. Set one of them")
+    return profile
+
+
 def is_long_and_secret(secret: SecretStr | None) -> SecretStr | None:
     """See that a JWT secret is one that nobody guesses."""
     if secret is not None:

@@ -171,6 +171,21 @@ class CephServer:
         self._client("s3").create_bucket(Bucket=name)
         return name
 
+    def create_uploader(self, *, subuser: bool = True) -> tuple[str, Mapping[str, str]]:
+        """Make a subuser of the buckets' owner, or another user; return its ARN, and the settings that name its keys.
+
+        A subuser can write everywhere and read nothing, another user can do neither, until a bucket's policy says more.
+        """
+        name, key_id, secret = f"uploads{secrets.token_hex(4)}", f"key{secrets.token_hex(8)}", secrets.token_hex(20)
+        whole = f"test:{name}" if subuser else name
+        who = (
+            ("subuser", "create", "--uid=test", f"--subuser={whole}", "--access=write", "--key-type=s3")
+            if subuser
+            else ("user", "create", f"--uid={whole}", f"--display-name={whole}")
+        )
+        self._run("radosgw-admin", *who, f"--access-key={key_id}", f"--secret-key={secret}")
+        return f"arn:aws:iam:::user/{whole}", {"upload_access_key_id": key_id, "upload_secret_access_key": secret}
+
     def start_session(self) -> Mapping[str, str]:
         """Return the variables of credentials that end in 15 minutes, as the role of a machine gives them."""
         self._run("radosgw-admin", "caps", "add", "--uid=test", "--caps=user-policy=*")

@@ -38,6 +38,50 @@ def test_what_a_provider_has_no_rules_for_is_told(run: Any, url: str, said: str)
     assert said in " ".join(printed.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://bucket?region=eu-central-1", "aws iam put-user-policy"),
+        ("s3://bucket?profile=r2&endpoint=https://0.r2.cloudflarestorage.com", "do without"),
+        ("s3://bucket?profile=b2&region=us-west-004", "b2 key create"),
+        ("s3://bucket?profile=minio&endpoint=https://minio.example", "mc admin policy attach"),
+        ("s3://bucket?profile=gcs", "roles/storage.objectCreator"),
+        ("s3://bucket?profile=ceph&endpoint=https://rgw.example", "radosgw-admin subuser create"),
+    ],
+)
+def test_the_policy_of_credentials_that_only_upload_is_printed_and_how_they_come_to_have_it(
+    run: Any, url: str, said: str
+):
+    printed = run("storage", "setup", "--print", "--url", f"{url}&prefix=part").stdout
+
+    how, _, policy = printed.partition("# For credentials that only sign uploads. ")[2].partition("\n")
+    assert said in how
+    assert json.loads(policy.partition("\n#")[0])["Statement"] == [
+        {
+            "Sid": "SafelightUploadsPart",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::bucket/part/incoming/*",
+        }
+    ]
+
+
+def test_an_uploader_that_is_named_stands_in_the_policy_of_the_bucket(run: Any):
+    uploader = "arn:aws:iam::123456789012:user/uploads"
+
+    printed = run("storage", "setup", "--print", "--uploader", uploader, "--url", "s3://bucket?region=eu-central-1")
+
+    assert printed.stdout.count(f'"AWS": "{uploader}"') == 4
+
+
+@pytest.mark.parametrize("uploader", ["uploads", "arn:aws:iam::123456789012:root", "arn:aws:iam:::user/*"])
+def test_an_uploader_that_is_no_arn_of_one_is_refused(run: Any, uploader: str):
+    refused = run("storage", "setup", "--uploader", uploader, "--url", "s3://bucket?region=eu-central-1")
+
+    assert refused.exit_code == 2
+    assert "arn:aws:iam::" in refused.stderr
+
+
 def test_without_a_bucket_it_says_how_to_name_one(run: Any):
     refused = run("storage", "setup")
 

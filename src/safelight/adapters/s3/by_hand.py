@@ -9,15 +9,25 @@ _MANAGED_READING = (
 )
 
 
+_UPLOADER = (
+    "Attach this policy to their user: aws iam put-user-policy --user-name NAME --policy-name safelight-uploads "
+    "--policy-document file://FILE"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """For each of the rules what to do instead; empty where the S3 call does it. `aborts`: see `lifecycle_rules`."""
+    """For each of the rules what to do instead; empty where the S3 call does it. `aborts`: see `lifecycle_rules`.
+
+    `uploader`: how credentials come to have the right to upload, and no other.
+    """
 
     cors: str = ""
     policy: str = ""
     lifecycle: str = ""
     aborts: bool = True
     also: str = ""
+    uploader: str = _UPLOADER
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -25,8 +35,15 @@ BY_HAND: Mapping[str, ByHand] = {
         also="Block Public Access must let bucket policies be (BlockPublicPolicy and RestrictPublicBuckets off, the "
         "two for ACLs on); or keep it all on, and let CloudFront read public/* with an origin access control"
     ),
-    "r2": ByHand(policy=f"R2 has no bucket policies. {_MANAGED_READING} (a Worker with a binding to the bucket)"),
-    "b2": ByHand(policy=f"B2 has no bucket policies. {_MANAGED_READING}"),
+    "r2": ByHand(
+        policy=f"R2 has no bucket policies. {_MANAGED_READING} (a Worker with a binding to the bucket)",
+        uploader="R2 has no tokens that can write and not read: do without. What other providers' would have",
+    ),
+    "b2": ByHand(
+        policy=f"B2 has no bucket policies. {_MANAGED_READING}",
+        uploader="B2 has application keys instead: b2 key create --bucket BUCKET --name-prefix incoming/ "
+        "safelight-uploads writeFiles",
+    ),
     "gcs": ByHand(
         cors="Cloud Storage takes CORS in a form of its own: gcloud storage buckets update gs://BUCKET "
         '--cors-file=FILE, with [{"origin": [...], "method": [...], "responseHeader": [...], "maxAgeSeconds": 3600}]',
@@ -34,13 +51,21 @@ BY_HAND: Mapping[str, ByHand] = {
         "the role roles/storage.objectViewer there, and nowhere else",
         lifecycle="Cloud Storage takes lifecycle rules in a form of its own: gcloud storage buckets update gs://BUCKET "
         "--lifecycle-file=FILE, with an action Delete for age and matchesPrefix, and AbortIncompleteMultipartUpload",
+        uploader="Cloud Storage takes IAM instead: make a managed folder incoming/, give a service account the role "
+        "roles/storage.objectCreator there, and nowhere else, and make an HMAC key for it",
     ),
     "minio": ByHand(
         cors="MinIO has CORS for the whole server: set MINIO_API_CORS_ALLOW_ORIGIN to your origins, commas between",
         aborts=False,
         also="MinIO removes abandoned parts by itself, after a day (MINIO_API_STALE_UPLOADS_EXPIRY)",
+        uploader="mc admin policy create ALIAS safelight-uploads FILE, and mc admin policy attach ALIAS "
+        "safelight-uploads --user ACCESS_KEY_ID",
     ),
-    "ceph": ByHand(),
+    "ceph": ByHand(
+        uploader="On Ceph let the bucket's policy do it, for a subuser of its owner: radosgw-admin subuser create "
+        "--uid UID --subuser UID:uploads --access=write --key-type=s3 --gen-access-key --gen-secret, and then "
+        "safelight storage setup --apply --uploader arn:aws:iam:::user/UID:uploads",
+    ),
     "generic": ByHand(),
 }
 """By the names of the profiles."""

@@ -22,6 +22,7 @@ SEEN_AFTER_EVERY = timedelta(minutes=1)
 """botocore renews what ends within 15 minutes, and fails only in the last 10: there is time for a few tries."""
 
 NOT_FOUND = "there are no credentials for the bucket"
+SHARED_FILES = "See AWS's shared files (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): a profile must be there whole"
 WHERE_TO_SET = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role that may use it"
 
 
@@ -87,9 +88,9 @@ def _find(aws_profile: str | None) -> Credentials:
     try:
         found = Session(profile=aws_profile).get_credentials()
     except BotoCoreError as error:
-        raise StorageFailed(f"no credentials can be read: {error}") from error
+        raise StorageFailed(f"no credentials can be read: {error}", SHARED_FILES) from error
     if found is None:
-        raise StorageFailed(NOT_FOUND, WHERE_TO_SET)
+        raise StorageFailed(NOT_FOUND, SHARED_FILES if aws_profile else WHERE_TO_SET)
     return found
 
 

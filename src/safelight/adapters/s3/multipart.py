@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
+from safelight.adapters.s3.auth import SigV4
 from safelight.adapters.s3.requests import S3Requests, refusal
 from safelight.adapters.s3.signer import SKEW, absent_headers
 from safelight.domain import keys
@@ -24,10 +25,11 @@ ANY = "{*}"
 
 
 class S3Multipart:
-    """Uploads in parts, of one bucket. Fulfils `Multipart`."""
+    """Uploads in parts, of one bucket. Fulfils `Multipart`. By the `uploader` parts are signed, and nothing else."""
 
-    def __init__(self, requests: S3Requests) -> None:
+    def __init__(self, requests: S3Requests, uploader: SigV4) -> None:
         self._requests = requests
+        self._uploader = uploader
         self._address = requests.address
 
     @property
@@ -52,7 +54,7 @@ class S3Multipart:
         """See `Multipart.sign_parts`. The server is not asked."""
 
         def url(number: int, size: int) -> str:
-            return self._requests.sigv4.url(
+            return self._uploader.url(
                 "PUT",
                 self._address.public_url(key),
                 begins_at=begins_at - SKEW,

@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionErr
 from obstore.store import S3Store
 
 from safelight.adapters.s3.address import S3Address
+from safelight.adapters.s3.auth import SigV4
 from safelight.adapters.s3.credentials import S3Credentials
 from safelight.adapters.s3.listing import list_objects
 from safelight.adapters.s3.multipart import S3Multipart
@@ -49,12 +50,12 @@ class S3ObjectStore:
     `observe` hears how many seconds each head, get, put, copy and delete took; of a get, until the first byte.
     """
 
-    def __init__(self, store: S3Store, requests: S3Requests, *, observe: Observe = ignore) -> None:
+    def __init__(self, store: S3Store, requests: S3Requests, uploader: SigV4, *, observe: Observe = ignore) -> None:
         self._store = store
         self._requests = requests
         self._address = requests.address
         self._observe = observe
-        self._multipart = S3Multipart(requests)
+        self._multipart = S3Multipart(requests, uploader)
 
     @property
     def multipart(self) -> S3Multipart:
@@ -190,17 +191,22 @@ async def open_s3_store(
     address: S3Address,
     credentials: S3Credentials,
     *,
+    uploader: S3Credentials | None = None,
     observe: Observe = ignore,
     silent_at_most: timedelta = SILENT_AT_MOST,
 ) -> AsyncIterator[S3ObjectStore]:
     """Open a bucket, until the end of the block. Nothing is sent before the first call.
 
-    A server that says nothing for `silent_at_most` counts as lost, and what it was asked is tried again or fails.
+    With an `uploader`, the parts that clients send are signed with its credentials. A server that says nothing for
+    `silent_at_most` counts as lost, and what it was asked is tried again or fails.
     """
     timeout = httpx.Timeout(silent_at_most.total_seconds(), connect=CONNECT_WITHIN.total_seconds())
     async with httpx.AsyncClient(timeout=timeout) as client:
         yield S3ObjectStore(
-            _store(address, credentials, silent_at_most), S3Requests(client, address, credentials), observe=observe
+            _store(address, credentials, silent_at_most),
+            S3Requests(client, address, credentials),
+            SigV4(uploader or credentials, address.region),
+            observe=observe,
         )
 
 

@@ -27,8 +27,10 @@ class Profile:
     copy_if_match: bool = False
     """Whether a copy can be bound to the source's ETag. Else the bytes are copied through this process."""
     signs_absence: bool = False
-    """Whether a header that is signed, and not sent, keeps clients from adding it. Else the server refuses, by itself,
-    headers of its own that are not signed; or a proxy before it drops them."""
+    """Whether a header that is signed, and not sent, keeps clients from adding it."""
+    refuses_unsigned: bool = False
+    """Whether headers that begin with x-amz- are refused where they are not signed. With neither of the two, whoever
+    has an upload URL may be able to do all that the credentials may by which it was signed."""
     checksums: frozenset[ChecksumAlgorithm] = frozenset()
     """Checksums that a signed upload is held to. Else the worker holds the bytes to them."""
     equal_parts: bool = False
@@ -46,6 +48,7 @@ _ALL = (
         write_once=True,  # S3 User Guide, "Conditional writes"
         post_policy=True,  # S3 API Reference, "POST Object"
         copy_if_match=True,  # S3 API Reference, CopyObject: x-amz-copy-source-if-match
+        refuses_unsigned=True,  # S3 API Reference, "Using Query Parameters": every x-amz-* that is sent must be signed
         checksums=frozenset(ChecksumAlgorithm),  # S3 User Guide, "Checking object integrity": x-amz-checksum-*
     ),
     Profile(

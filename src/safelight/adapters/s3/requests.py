@@ -57,11 +57,6 @@ class S3Requests:
         self._client = client
         self._sigv4 = SigV4(credentials, address.region)
 
-    @property
-    def sigv4(self) -> SigV4:
-        """What they are signed by."""
-        return self._sigv4
-
     async def send(
         self,
         method: str,

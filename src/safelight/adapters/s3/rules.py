@@ -23,6 +23,9 @@ PREFLIGHT_GOOD_FOR_S = 3600
 ABANDONED_AFTER_DAYS = 1
 """When the parts of an upload that was never completed are removed. No upload URL is good for as long."""
 
+BESIDES_UPLOADS = ["s3:AbortMultipartUpload", "s3:Delete*", "s3:Get*", "s3:List*", "s3:PutObject?*"]
+"""What can be done with an object, but to put it. Tried on Ceph 16.2, which passes over NotAction."""
+
 METHODS = ("GET", "HEAD", "POST", "PUT")
 HEADERS = ("content-md5", "content-type", "if-none-match")
 EXPOSED = ("ETag",)
@@ -147,14 +150,41 @@ def lifecycle_rules(address: S3Address, *, keep_incoming_days: int, aborts: bool
 
 def public_statement(address: S3Address) -> Mapping[str, Any]:
     """Return what lets anybody read what is public, and nothing else."""
-    name = "".join(word.capitalize() for word in address.prefix.replace("-", "/").replace("_", "/").split("/"))
     return {
-        "Sid": f"{OUR_STATEMENTS}Public{name}",
+        "Sid": _sid("Public", address),
         "Effect": "Allow",
         "Principal": "*",
         "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{address.bucket}/{address.prefix}{keys.PUBLIC}*",
+        "Resource": _resource(address, keys.PUBLIC),
     }
+
+
+def uploader_statement(address: S3Address) -> Mapping[str, Any]:
+    """Return all that the credentials that sign uploads need, for a policy of their own."""
+    return {
+        "Sid": _sid("Uploads", address),
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": _resource(address, keys.INCOMING),
+    }
+
+
+def uploader_statements(address: S3Address, principal: str) -> list[Mapping[str, Any]]:
+    """Return the same for the bucket's policy, and that they may do nothing else, whatever other policies say."""
+    incoming, whose = _resource(address, keys.INCOMING), {"Principal": {"AWS": principal}}
+    denied = {"Effect": "Deny", **whose}
+    return [
+        {**uploader_statement(address), **whose},
+        {"Sid": _sid("UploadsOnly", address), **denied, "Action": BESIDES_UPLOADS, "Resource": incoming},
+        {"Sid": _sid("UploadsHere", address), **denied, "Action": "s3:*", "NotResource": incoming},
+        {
+            "Sid": _sid("UploadsPrivate", address),
+            **denied,
+            "Action": "s3:PutObject",
+            "Resource": incoming,
+            "Condition": {"StringLike": {"s3:x-amz-acl": "?*"}},
+        },
+    ]
 
 
 def parsed(text: bytes | str) -> ET.Element:
@@ -188,10 +218,11 @@ def with_ours(document: ET.Element, ours: Sequence[CorsRule] | Sequence[Lifecycl
     return merged
 
 
-def policy_with(policy: Mapping[str, Any], statement: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a policy with this statement in place of that of the same name, and all others as they are."""
-    others = [one for one in statements(policy) if one.get("Sid") != statement["Sid"]]
-    return {**policy, "Version": policy.get("Version", "2012-10-17"), "Statement": [*others, statement]}
+def policy_with(policy: Mapping[str, Any], ours: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return a policy with these statements in place of those of the same names, and all others as they are."""
+    names = {statement["Sid"] for statement in ours}
+    others = [one for one in statements(policy) if one.get("Sid") not in names]
+    return {**policy, "Version": policy.get("Version", "2012-10-17"), "Statement": [*others, *ours]}
 
 
 def statements(policy: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -208,6 +239,16 @@ def is_same_statement(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def readable_policy(policy: Mapping[str, Any]) -> str:
     """Return a policy for people."""
     return json.dumps(policy, indent=2) if policy else ""
+
+
+def _sid(what: str, address: S3Address) -> str:
+    """Return the name of a statement of ours, another one for each part of a bucket."""
+    words = address.prefix.replace("-", "/").replace("_", "/").split("/")
+    return "".join((OUR_STATEMENTS, what, *(word.capitalize() for word in words)))
+
+
+def _resource(address: S3Address, area: str) -> str:
+    return f"arn:aws:s3:::{address.bucket}/{address.prefix}{area}*"
 
 
 def _texts(rule: ET.Element, name: str) -> tuple[str, ...]:

@@ -54,14 +54,22 @@ class S3Signer:
 
     No URL is asked for that ends later than `good_for` from now: so a signature that began that long before its end
     has begun already, and needs no clock. `delivery_url` is where public objects are, such as a CDN over the bucket;
-    by default the bucket itself.
+    by default the bucket itself. With an `uploader`, what clients may write is signed with its
+    credentials, and can be stretched to nothing that they may not do themselves.
     """
 
     def __init__(
-        self, address: S3Address, credentials: S3Credentials, *, good_for: timedelta, delivery_url: str | None = None
+        self,
+        address: S3Address,
+        credentials: S3Credentials,
+        *,
+        uploader: S3Credentials | None = None,
+        good_for: timedelta,
+        delivery_url: str | None = None,
     ) -> None:
         self._address = address
         self._sigv4 = SigV4(credentials, address.region)
+        self._uploader = SigV4(uploader or credentials, address.region)
         self._good_for = min(good_for + SKEW, LONGEST)
         self._delivery_url = delivery_url
         self._credentials = credentials
@@ -121,7 +129,7 @@ class S3Signer:
         return headers
 
     def _put(self, key: Key, declared_bytes: int, headers: Mapping[str, str], expires_at: datetime) -> SignedUpload:
-        url = self._sigv4.url(
+        url = self._uploader.url(
             "PUT",
             self._address.public_url(key),
             begins_at=expires_at - self._good_for,
@@ -141,5 +149,5 @@ class S3Signer:
             {"bucket": self._address.bucket},
             {"key": named["key"]},
         ]
-        fields = self._sigv4.form(url, named, conditions, expires_at=expires_at)
+        fields = self._uploader.form(url, named, conditions, expires_at=expires_at)
         return SignedUpload("post", "POST", url, expires_at, fields=fields)

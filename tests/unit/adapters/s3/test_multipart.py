@@ -10,6 +10,7 @@ import pytest
 
 from safelight.adapters.s3 import requests as s3_requests
 from safelight.adapters.s3.address import S3Address
+from safelight.adapters.s3.auth import SigV4
 from safelight.adapters.s3.credentials import AccessKey, S3Credentials
 from safelight.adapters.s3.multipart import S3Multipart
 from safelight.adapters.s3.requests import S3Requests
@@ -24,6 +25,7 @@ ADDRESS = S3Address.parse(
     "s3://bucket?profile=r2&endpoint=https://account.r2.cloudflarestorage.com&public_endpoint=https://files.example"
     "&prefix=part"
 )
+UPLOADER = AccessKey("AKIDUPLOADER", "another secret")
 PART = StoredPart(1, 5, "abc")
 
 
@@ -42,7 +44,8 @@ class Server:
 
 def multipart_on(server: Server) -> S3Multipart:
     client = httpx.AsyncClient(transport=httpx.MockTransport(server))
-    return S3Multipart(S3Requests(client, ADDRESS, S3Credentials(AccessKey("AKIDEXAMPLE", "secret"))))
+    requests = S3Requests(client, ADDRESS, S3Credentials(AccessKey("AKIDEXAMPLE", "secret")))
+    return S3Multipart(requests, SigV4(S3Credentials(UPLOADER), ADDRESS.region))
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +113,7 @@ async def test_a_part_is_signed_for_the_public_address_with_its_length():
     query = parse_qs(address.query)
     assert (address.netloc, address.path) == ("files.example", f"/bucket/part/{INCOMING}")
     assert (query["partNumber"], query["uploadId"]) == (["7"], ["up/load"])
+    assert query["X-Amz-Credential"] == ["AKIDUPLOADER/20261101/auto/s3/aws4_request"]
     assert query["X-Amz-SignedHeaders"] == ["content-length;host"]
     assert (query["X-Amz-Date"], query["X-Amz-Expires"]) == (["20261101T115500Z"], ["1200"])
 
@@ -119,6 +123,7 @@ async def test_an_upload_is_completed_by_its_parts_and_their_etags():
 
     await multipart_on(server).complete(INCOMING, "upload", [PART, StoredPart(2, 5, "def")])
 
+    assert "Credential=AKIDEXAMPLE/" in server.asked[0].headers["authorization"]
     assert server.asked[0].content == (
         b'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         b"<Part><PartNumber>1</PartNumber><ETag>&quot;abc&quot;</ETag></Part>"

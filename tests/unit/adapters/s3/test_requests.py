@@ -10,6 +10,7 @@ from obstore.store import S3Store
 
 from safelight.adapters.s3 import requests as s3_requests
 from safelight.adapters.s3.address import S3Address
+from safelight.adapters.s3.auth import SigV4
 from safelight.adapters.s3.credentials import AccessKey, S3Credentials
 from safelight.adapters.s3.object_store import S3ObjectStore
 from safelight.adapters.s3.requests import S3Requests, failure
@@ -46,8 +47,9 @@ class FakeS3:
 
 def store_on(server: FakeS3) -> S3ObjectStore:
     client = httpx.AsyncClient(transport=httpx.MockTransport(server))
-    requests = S3Requests(client, ADDRESS, S3Credentials(AccessKey("AKIDEXAMPLE", "secret")))
-    return S3ObjectStore(S3Store("bucket", endpoint="http://127.0.0.1:9", region="auto"), requests)
+    credentials = S3Credentials(AccessKey("AKIDEXAMPLE", "secret"))
+    requests, uploader = S3Requests(client, ADDRESS, credentials), SigV4(credentials, ADDRESS.region)
+    return S3ObjectStore(S3Store("bucket", endpoint="http://127.0.0.1:9", region="auto"), requests, uploader)
 
 
 @pytest.fixture(autouse=True)

@@ -63,9 +63,24 @@ def test_a_statement_takes_the_place_of_that_of_its_name_and_others_stay():
     theirs = {"Sid": "Theirs", "Effect": "Deny"}
     earlier = {**rules.public_statement(WHOLE), "Resource": "arn:aws:s3:::bucket/*"}
 
-    merged = rules.policy_with({"Version": "2008-10-17", "Statement": [theirs, earlier]}, rules.public_statement(WHOLE))
+    merged = rules.policy_with(
+        {"Version": "2008-10-17", "Statement": [theirs, earlier]}, [rules.public_statement(WHOLE)]
+    )
 
     assert merged == {"Version": "2008-10-17", "Statement": [theirs, rules.public_statement(WHOLE)]}
+
+
+def test_an_uploader_is_let_put_below_incoming_and_denied_all_else():
+    allowed, *denied = rules.uploader_statements(PART, "arn:aws:iam::1:user/uploads")
+    incoming = "arn:aws:s3:::bucket/shop/images/incoming/*"
+
+    assert (allowed["Effect"], allowed["Action"], allowed["Resource"]) == ("Allow", "s3:PutObject", incoming)
+    assert {one["Effect"] for one in denied} == {"Deny"}
+    assert {"Action": "s3:*", "NotResource": incoming}.items() <= denied[1].items()
+    assert all(one["Principal"] == {"AWS": "arn:aws:iam::1:user/uploads"} for one in (allowed, *denied))
+    names = [one["Sid"] for one in (allowed, *denied)]
+    assert len(set(names)) == len(names)
+    assert all(name.isalnum() and name.endswith("ShopImages") for name in names)
 
 
 @pytest.mark.parametrize(

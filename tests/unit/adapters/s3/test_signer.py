@@ -30,6 +30,7 @@ PUBLIC = Key(f"public/{IMAGE}/thumb-0123456789abcdef-96.jpg")
 SHA256 = Checksum(ChecksumAlgorithm.SHA256, base64.b64encode(b"s" * 32).decode())
 
 FOREVER = AccessKey("AKIDEXAMPLE", "a secret that nobody knows")
+UPLOADER = AccessKey("AKIDUPLOADER", "another secret")
 SESSION = AccessKey("ASIAEXAMPLE", "a secret that nobody knows", "a token+of/a=session")
 KEYS = [FOREVER, SESSION]
 STYLES = ["path", "virtual"]
@@ -226,6 +227,17 @@ def test_a_public_url_is_the_bucket_or_what_stands_before_it():
 
     assert direct.public_url(PUBLIC) == f"https://bucket.s3.eu-central-1.amazonaws.com/part/{PUBLIC}"
     assert by_cdn.public_url(PUBLIC) == f"https://cdn.example/part/{PUBLIC}"
+
+
+@pytest.mark.parametrize("transport", ["put", "post"])
+def test_an_uploader_signs_what_clients_write_and_nothing_that_they_read(transport: str):
+    signer = signer_of(uploader=S3Credentials(UPLOADER))
+
+    upload, download = sign(signer, transport), signer.sign_download(ORIGINAL, expires_at=LATER)
+
+    signed = upload.url + str(upload.fields)
+    assert ("AKIDUPLOADER/" in signed or "AKIDUPLOADER%2F" in signed, "AKIDEXAMPLE" in signed) == (True, False)
+    assert "AKIDEXAMPLE%2F" in download
 
 
 def test_new_keys_are_signed_with_at_once():

@@ -14,7 +14,7 @@ from safelight.adapters.s3.requests import S3Requests, code_of
 from safelight.adapters.s3.signer import S3Signer
 from safelight.adapters.system import SystemIds
 from safelight.apps.doctor.finding import Finding, fine, wrong
-from safelight.apps.storage import signer_of
+from safelight.apps.storage import open_uploader, signer_of
 from safelight.domain import keys
 from safelight.domain.delivery import content_type
 from safelight.domain.errors import StorageFailed
@@ -38,7 +38,10 @@ class Bench:
     settings: Settings
     address: S3Address
     requests: S3Requests
-    sigv4: SigV4
+    uploader: S3Requests | None
+    """The same bucket with the credentials that only sign uploads, where there are such."""
+    parts: SigV4
+    """What the parts of an upload are signed by."""
     signer: S3Signer
     http: httpx.AsyncClient
     clock: Clock
@@ -123,14 +126,16 @@ async def open_bench(address: S3Address, settings: Settings, clock: Clock) -> As
     """Open a bucket for probes, and remove at the end what they wrote. Raises StorageFailed without credentials."""
     async with (
         open_credentials(address.aws_profile) as credentials,
+        open_uploader(address, settings) as uploader,
         httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as http,
     ):
         bench = Bench(
             settings=settings,
             address=address,
             requests=S3Requests(http, address, credentials),
-            sigv4=SigV4(credentials, address.region),
-            signer=signer_of(address, credentials, settings),
+            uploader=S3Requests(http, address, uploader) if uploader else None,
+            parts=SigV4(uploader or credentials, address.region),
+            signer=signer_of(address, credentials, settings, uploader=uploader),
             http=http,
             clock=clock,
             image_id=ImageId(SystemIds().new()),

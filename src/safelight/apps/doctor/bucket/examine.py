@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import httpx
 
 from safelight.adapters.s3.address import S3Address
-from safelight.apps.doctor.bucket import access, uploads
+from safelight.apps.doctor.bucket import access, uploader, uploads
 from safelight.apps.doctor.bucket.bench import Bench, open_bench
 from safelight.apps.doctor.finding import Finding, Level, wrong
 from safelight.apps.storage import is_bucket
@@ -28,6 +28,7 @@ PROBES: Sequence[Probe] = (
     uploads.sizes,
     uploads.other_type,
     uploads.added_headers,
+    uploader.upload_rights,
     uploads.expired,
     uploads.replayed,
     uploads.forms,

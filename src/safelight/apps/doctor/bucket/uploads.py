@@ -18,9 +18,10 @@ NOT_HELD = (
     "Use another one, or a proxy that checks signatures"
 )
 OPEN_TO_HEADERS = (
-    "Say profile=ceph in SAFELIGHT_STORAGE_URL where it is Ceph. Else let clients come by a proxy (public_endpoint) "
-    "that drops x-amz-copy-source, x-amz-acl and their like, as deploy/compose/gateway.conf does. Until then anybody "
-    "with an upload URL may have every object that these credentials can read"
+    "Say profile=ceph in SAFELIGHT_STORAGE_URL where it is Ceph. Else sign uploads with credentials that can do "
+    "nothing else (SAFELIGHT_UPLOAD_ACCESS_KEY_ID), and let clients come by a proxy (public_endpoint) that drops "
+    "x-amz-copy-source, x-amz-acl and their like, as deploy/compose/gateway.conf does. Until then anybody with an "
+    "upload URL may have every object that the credentials can read by which it was signed"
 )
 FORGED = "0" * 64
 
@@ -31,6 +32,12 @@ async def upload(bench: Bench) -> list[Finding]:
     answer = await bench.upload(bench.sign(key))
     if answer.is_success and await bench.read(key) == CONTENT:
         return fine("upload", f"a signed upload is taken ({said(answer)})")
+    if answer.is_success and bench.uploader is not None:
+        return wrong(
+            "upload",
+            "what is uploaded cannot be read with our other credentials: it belongs to whoever signed the upload",
+            "Let both credentials be of one account; on Ceph let those that sign uploads be of a subuser",
+        )
     return wrong(
         "upload",
         f"a signed upload is not taken: {bench.address.public_endpoint} says {said(answer)}",
@@ -156,7 +163,7 @@ async def parts(bench: Bench) -> list[Finding]:
 
 async def _parts(bench: Bench, key: Key, upload_id: str) -> list[Finding]:
     now = bench.clock.now()
-    url = bench.sigv4.url(
+    url = bench.parts.url(
         "PUT",
         bench.address.public_url(key),
         begins_at=now - timedelta(minutes=1),
@@ -169,7 +176,10 @@ async def _parts(bench: Bench, key: Key, upload_id: str) -> list[Finding]:
     right = await bench.http.put(url, content=bytes(PART_BYTES))
     if not right.is_success:
         return wrong(
-            "parts", f"a signed part is not taken ({said(right)})", "Allow s3:PutObject, and see public_endpoint"
+            "parts",
+            f"a signed part is not taken ({said(right)})",
+            "Allow s3:PutObject, and see public_endpoint. Where this server takes parts from nobody but whoever began "
+            "the upload, SAFELIGHT_MULTIPART_ABOVE=5GB does without parts",
         )
     if not (longer.is_client_error and shorter.is_client_error):
         return wrong("parts", f"a part of another length is taken ({said(longer)}, {said(shorter)})", NOT_HELD)
