@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-START_WITHIN_S = 60
+START_WITHIN_S = 120
 STOP_WITHIN_S = 60
 
 LISTENS = re.compile(r"listens on (http://\S+),")
