@@ -5,6 +5,7 @@ dropped: reconcile finds from the records what is lost. A job that is queued for
 out, since it would do what the running one does; should it come too late for that, reconcile finds it as well.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
@@ -15,6 +16,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.put import enqueue
+from safelight.adapters.queue.wakes import Wakes
 from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.jobs import Job
 from safelight.ports.clock import Clock
@@ -32,7 +34,7 @@ class MemoryQueue:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queries = QuietQueries(InMemoryDriver())
+        self._queries = QuietQueries(QuietDriver())
 
     async def enqueue(self, job: Job, *, run_at: datetime | None = None, behind: int = 0) -> None:
         """Queue a job, not to run before `run_at`. One that is queued or running already is not queued again."""
@@ -43,7 +45,7 @@ class MemoryQueue:
     ) -> None:
         """Run jobs until cancelled, at most so many renderings at once. May be called again afterwards."""
         del recover  # with its worker, the whole queue ends
-        self._queries.driver = InMemoryDriver()  # nobody is left who listens for an earlier run
+        self._queries.driver = QuietDriver()  # nobody is left who listens for an earlier run
         work = Work(handler)
         manager = QueueManager(self._queries)
         for lane in LANES:
@@ -60,16 +62,22 @@ class MemoryQueue:
         await self._queries.clear_queue_log()
 
 
+class QuietDriver(InMemoryDriver):
+    """PgQueuer's driver in memory, whose manager hears of changes through `wakes` alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wakes = Wakes()
+
+    async def add_listener(self, _channel: str, callback: Callable[[str], None]) -> None:
+        """Let the manager hear of changes."""
+        self.wakes.add(callback)
+
+
 class QuietQueries(InMemoryQueries):
-    """PgQueuer's memory, which wakes its manager once for each time that it waits, and never reads all that is queued.
+    """PgQueuer's memory, which tells its manager no more than `Wakes`, and never reads all that is queued."""
 
-    PgQueuer tells of every change, and its manager keeps what it has not read yet: under load it would fall behind, a
-    kilobyte for each job. Nothing is lost: a change that came after the last look at the queue wakes the manager as
-    soon as it waits.
-    """
-
-    _changed = False
-    _waiting = False
+    driver: QuietDriver
 
     async def dequeue(
         self,
@@ -80,25 +88,20 @@ class QuietQueries(InMemoryQueries):
         heartbeat_timeout: timedelta,
     ) -> list[QueuedJob]:
         """Look at the queue."""
-        self._changed = self._waiting = False
+        self.driver.wakes.looks()
         return await super().dequeue(
             batch_size, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout
         )
 
     async def eligible_queued_work(self, _entrypoints: list[QueueEntrypoint]) -> int:
         """Hear that the manager is about to wait. It need not look again in a moment, as every change wakes it."""
-        self._waiting = True
-        if self._changed:
-            await self.emit_table_changed("update")
+        self.driver.wakes.waits()
         return 0
 
     async def next_deferred_eta(self, _entrypoints: list[QueueEntrypoint]) -> timedelta:
         """Return when to look for jobs whose time has come: soon, rather than to read all that wait for the soonest."""
         return LOOK_FOR_LATER_JOBS_EVERY
 
-    async def emit_table_changed(self, operation: OPERATIONS) -> None:
+    async def emit_table_changed(self, _operation: OPERATIONS) -> None:
         """Wake the manager, if it waits."""
-        self._changed = True
-        if self._waiting:
-            self._waiting = False
-            await super().emit_table_changed(operation)
+        self.driver.wakes.wake()

@@ -16,7 +16,7 @@ from pgqueuer.types import QueueEntrypoint
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.queue.bell import Bell, Channel
-from safelight.adapters.queue.driver import PoolDriver, TransactionDriver, Wakes
+from safelight.adapters.queue.driver import PoolDriver, TransactionDriver
 from safelight.adapters.queue.errors import storage_failures
 from safelight.adapters.queue.lanes import COUNTED, LANES
 from safelight.adapters.queue.outages import tell_outages_briefly
@@ -24,6 +24,7 @@ from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.overview import HeldJob, LaneLoad, held_jobs, loads, retry_held
 from safelight.adapters.queue.queries import LONGEST_WAIT, WorkerQueries
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS, queries_on
+from safelight.adapters.queue.wakes import Wakes
 from safelight.adapters.queue.work import HandBack, Work, run_manager
 from safelight.domain.errors import StorageFailed
 from safelight.domain.jobs import Job

@@ -12,9 +12,10 @@ from pgqueuer.models import JOB_STATUS, HealthCheckId, Job, JobId, QueueEntrypoi
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from safelight.adapters.queue.bell import RUNG
-from safelight.adapters.queue.driver import PoolDriver, Wakes
+from safelight.adapters.queue.driver import PoolDriver
 from safelight.adapters.queue.errors import LOST
 from safelight.adapters.queue.schema import QUEUE, SETTINGS, builders
+from safelight.adapters.queue.wakes import Wakes
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from safelight.adapters.queue.driver import PoolDriver, Wakes
+from safelight.adapters.queue.driver import PoolDriver
+from safelight.adapters.queue.wakes import Wakes
 
 
 class Connection:

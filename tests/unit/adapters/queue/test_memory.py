@@ -9,12 +9,11 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from pgqueuer.adapters.inmemory import InMemoryDriver
 from pgqueuer.models import QueueManagerId
 from structlog.testing import capture_logs
 
 from safelight.adapters.queue import work
-from safelight.adapters.queue.memory import MemoryQueue, QuietQueries
+from safelight.adapters.queue.memory import MemoryQueue, QuietDriver, QuietQueries
 from safelight.domain.errors import StorageFailed
 from safelight.domain.image import ImageId
 from safelight.domain.jobs import Job, ProcessImage
@@ -163,7 +162,7 @@ async def test_nothing_begins_once_the_queue_is_cancelled(jobs: MemoryQueue) -> 
 
 
 async def test_a_change_between_looking_and_waiting_wakes_the_manager() -> None:
-    queries, told = QuietQueries(InMemoryDriver()), list[str]()
+    queries, told = QuietQueries(QuietDriver()), list[str]()
     await queries.driver.add_listener(queries.qbe.settings.channel, told.append)
 
     await queries.dequeue(1, {}, QueueManagerId(uuid4()), None, timedelta(seconds=30))
@@ -175,7 +174,7 @@ async def test_a_change_between_looking_and_waiting_wakes_the_manager() -> None:
 
 
 async def test_the_manager_is_woken_once_until_it_has_looked_again() -> None:
-    queries, told = QuietQueries(InMemoryDriver()), list[str]()
+    queries, told = QuietQueries(QuietDriver()), list[str]()
     await queries.driver.add_listener(queries.qbe.settings.channel, told.append)
 
     await queries.eligible_queued_work([])
