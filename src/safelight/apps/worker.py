@@ -45,11 +45,11 @@ REDIRECT_MAX_AGE = timedelta(seconds=60)
 async def run_worker(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> None:
     """Work until cancelled. A process that is alone first takes up again what was under way before."""
     settings = world.settings
-    parts = worker_parts(world, renderer, notifier)
+    handlers = Handlers(worker_parts(world, renderer, notifier))
     if world.alone:
-        await _recover(world, parts)
+        await _recover(world, handlers)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_work(world, Handlers(parts)))
+        tasks.create_task(_work(world, handlers))
         for chore, interval in _intervals(settings).items():
             tasks.create_task(rounds(chore, interval, jobs=world.jobs, clock=world.clock))
         tasks.create_task(every(LEVELS_EVERY, "levels", partial(_levels, world, renderer)))
@@ -61,18 +61,10 @@ async def _work(world: World, handlers: Handlers) -> None:
     await world.jobs.run(handlers, recover=handlers.recover, concurrency=settings.slots, grace=settings.stop_grace)
 
 
-async def _recover(world: World, parts: WorkerParts) -> None:
+async def _recover(world: World, handlers: Handlers) -> None:
     limit = world.settings.upkeep_batch
     await recover_sides(records=world.records, clock=world.clock, limit=limit)
-    await recover_images(
-        records=world.records,
-        signals=world.signals,
-        clock=world.clock,
-        ids=world.ids,
-        retries=parts.retries,
-        told=parts.notifier is not None,
-        limit=limit,
-    )
+    await recover_images(handlers.recover_image, records=world.records, limit=limit)
 
 
 def worker_parts(world: World, renderer: SandboxRenderer, notifier: WebhookNotifier | None) -> WorkerParts:

@@ -1,5 +1,7 @@
 """Recover: hand back what a killed process was working on, when no other process can have it."""
 
+from collections.abc import Awaitable, Callable
+
 from safelight.domain.image import ImageId, State
 from safelight.domain.outcome import Broken
 from safelight.journey.finalize import Retries, finalize_image
@@ -11,30 +13,17 @@ from safelight.ports.snapshot import ImageFilter
 WORKER_LOST = Broken("worker_lost", "the process ended while it worked on the image")
 
 
-async def recover_images(
-    *, records: Records, signals: Signals, clock: Clock, ids: Ids, retries: Retries, told: bool, limit: int
-) -> int:
-    """Finalize every image that is `processing` as one whose worker was lost, and return how many there were.
+async def recover_images(recover: Callable[[ImageId], Awaitable[object]], *, records: Records, limit: int) -> int:
+    """Let `recover` take every image that is `processing`, and return how many there were.
 
-    Each is tried again after a wait, so that others come first if it was the image that killed its worker; after the
-    last of its attempts it has failed. Only for a process that is alone, before its worker starts: otherwise a lease
-    says when an image is abandoned.
+    Only for a process that is alone, before its worker starts: otherwise a lease says when an image is abandoned.
     """
     recovered = 0
     while True:
         async with records.reading() as snapshot:
             abandoned = await snapshot.page(ImageFilter(state=State.PROCESSING), after=None, limit=limit)
         for image in abandoned:
-            await finalize_image(
-                image,
-                WORKER_LOST,
-                records=records,
-                signals=signals,
-                clock=clock,
-                ids=ids,
-                retries=retries,
-                told=told,
-            )
+            await recover(image.id)
         recovered += len(abandoned)
         if not abandoned:
             return recovered
@@ -52,7 +41,8 @@ async def recover_image(
 ) -> State | None:
     """Finalize an image whose worker is known to be lost, and return its state; None where it is not `processing`.
 
-    Raises WrongState where its worker is not lost after all, and was faster.
+    It is tried again after a wait, so that others come first if it was the image that killed its worker; after the last
+    of its attempts it has failed. Raises WrongState where its worker is not lost after all, and was faster.
     """
     async with records.glance() as snapshot:
         image = await snapshot.image(image_id)

@@ -109,10 +109,11 @@ class Handlers:
 
     async def recover(self, job: Job) -> None:
         """Run a job whose worker ended without a word. An image that it was processing waits first."""
-        if not isinstance(job, ProcessImage) or not await self._recovered(job.image_id):
+        if not isinstance(job, ProcessImage) or not await self.recover_image(job.image_id):
             await self(job)
 
-    async def _recovered(self, image_id: ImageId) -> bool:
+    async def recover_image(self, image_id: ImageId) -> bool:
+        """Let an image whose worker was lost wait for another try; False where none had it."""
         parts = self._parts
         try:
             state = await recover_image(

@@ -1,27 +1,32 @@
 """Recovering: a process that was killed leaves no image behind."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from safelight.domain.answer import Question
 from safelight.domain.events import WebhookEvent
-from safelight.domain.image import Image, State
+from safelight.domain.image import Image, ImageId, State
 from safelight.domain.jobs import ProcessImage
 from safelight.upkeep.recover import recover_image, recover_images, release_claims
 
 HOUR = timedelta(hours=1)
 
 
-async def recover(stage: Any, *, limit: int = 10) -> int:
-    return await recover_images(
+async def recover_one(stage: Any, image_id: ImageId) -> State | None:
+    return await recover_image(
+        image_id,
         records=stage.records,
         signals=stage.signals,
         clock=stage.clock,
         ids=stage.ids,
         retries=stage.retries,
         told=True,
-        limit=limit,
     )
+
+
+async def recover(stage: Any, *, limit: int = 10) -> int:
+    return await recover_images(partial(recover_one, stage), records=stage.records, limit=limit)
 
 
 async def taken(stage: Any, number: int, times: int = 1) -> Image:
@@ -79,22 +84,10 @@ async def test_calls_that_a_killed_process_was_answering_may_be_made_again(stage
     assert released == 1
 
 
-async def recover_one(stage: Any, image: Image) -> State | None:
-    return await recover_image(
-        image.id,
-        records=stage.records,
-        signals=stage.signals,
-        clock=stage.clock,
-        ids=stage.ids,
-        retries=stage.retries,
-        told=True,
-    )
-
-
 async def test_an_image_whose_worker_was_lost_is_tried_again_after_a_wait(stage: Any):
     image, other = await taken(stage, 1), await taken(stage, 2)
 
-    state = await recover_one(stage, image)
+    state = await recover_one(stage, image.id)
 
     assert state is (await stage.stored(image.id)).state is State.UPLOADED
     assert stage.jobs.queued == [(ProcessImage(image.id), stage.clock.now() + timedelta(seconds=2))]
@@ -104,5 +97,5 @@ async def test_an_image_whose_worker_was_lost_is_tried_again_after_a_wait(stage:
 async def test_an_image_that_no_worker_has_is_not_recovered(stage: Any):
     image = await stage.image_in(State.UPLOADED)
 
-    assert await recover_one(stage, image) is None
+    assert await recover_one(stage, image.id) is None
     assert await stage.stored(image.id) == image
