@@ -209,7 +209,7 @@ async def _question(key: str, request: ApiRequest, parts: Parts) -> Question | N
 
 
 async def _identity(caller: Caller, parts: Parts) -> str | None:
-    """Return who a caller is, whatever the credential that says so: a user, an API key and whom it acts for, a token.
+    """Return who a caller is, whatever the credential that says so: a user, an API key, a token.
 
     A read token is another caller than the write token of the same image: what that is told is not for it.
     """

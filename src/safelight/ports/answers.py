@@ -32,7 +32,7 @@ class Answers(Protocol):
         ...
 
     async def forget_owner(self, owner_id: str) -> int:
-        """Forget whatever was answered to a user, or to an API key that acted for it; return how many answers."""
+        """Forget whatever was answered to a user, and return how many answers."""
         ...
 
     async def forget(self, before: datetime, *, limit: int) -> int:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, literal, or_, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, tuple_, update
 
 from safelight.adapters.records.rows import answer_from
 from safelight.adapters.records.statements import Statements
-from safelight.adapters.records.tables import answer, api_key
+from safelight.adapters.records.tables import answer
 from safelight.domain.answer import KeptAnswer, Question
 
 
@@ -41,13 +41,8 @@ class SqlAnswers:
         return (await self._run.execute(delete(answer).where(answer.c.sealed.is_(None)))).rowcount
 
     async def forget_owner(self, owner_id: str) -> int:
-        """Forget whatever was answered to a user, or to an API key that acted for it; return how many answers.
-
-        The names are written as `Who.name` writes them: by whole names, an index finds the answers.
-        """
-        by_a_key = select(literal("key:") + api_key.c.id + literal(f" for {owner_id}"))
-        names = union_all(select(literal(f"user:{owner_id}")), by_a_key)
-        return (await self._run.execute(delete(answer).where(answer.c.caller.in_(names)))).rowcount
+        """Forget whatever was answered to a user, whose name is as `Who.name` writes it; return how many answers."""
+        return (await self._run.execute(delete(answer).where(answer.c.caller == f"user:{owner_id}"))).rowcount
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         """Forget answers that ended before then, and return how many."""
