@@ -21,7 +21,7 @@ from safelight.journey.announce import Persistence, send_webhook
 from safelight.testing.contracts.records import image_in
 from safelight.testing.fakes import FrozenClock, RecordingJobs, RecordingNotifier, RecordingSignals
 from safelight.testing.memory_store import MemoryObjectStore
-from safelight.testing.samples import UPLOAD_TTL
+from safelight.testing.samples import UPLOAD_TTL, rendition
 from safelight.upkeep.expire import expire_image
 
 GRACE = timedelta(hours=1)
@@ -92,6 +92,34 @@ async def test_an_image_whose_upload_is_being_signed_again_does_not_expire(
         await until_they_wait(postgres_url, 1)
 
     assert await state is State.REQUESTED
+
+
+@pytest.mark.parametrize("change", ["drop", "retire"])
+async def test_whoever_changes_the_renditions_of_an_image_that_is_purged_waits_for_the_image_first(
+    records: SqlRecords, postgres_url: str, clock: FrozenClock, change: str
+):
+    image = await image_in(records, State.READY)
+    stored = rendition(image.id)
+    async with records.transaction() as tx:
+        await tx.add_rendition(stored, attempt=image.attempt)
+        await tx.move(image.id, was=State.READY, now=State.DELETED)
+
+    async def swap() -> None:
+        async with records.transaction() as tx:
+            if change == "drop":
+                await tx.drop_renditions(image.id, [stored])
+            else:
+                await tx.retire_renditions(image.id, [stored], at=clock.now())
+
+    async with records.transaction() as tx:
+        await tx.hold([image.id])
+        swapping = asyncio.create_task(swap())
+        await until_they_wait(postgres_url, 1)
+        await tx.note_purged(image.id, at=clock.now())
+    await swapping
+
+    async with records.reading() as snapshot:
+        assert not await snapshot.renditions(image.id)
 
 
 async def test_text_that_postgres_does_not_know_is_its_callers_mistake(records: SqlRecords):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.answers import SqlAnswers
@@ -141,13 +141,15 @@ class SqlTransaction(SqlSnapshot):
 
     async def drop_renditions(self, image_id: ImageId, stale: Collection[Rendition]) -> None:
         """Forget renditions. Forgetting what is not there is not an error."""
-        if await self._run.did(delete(rendition).where(_are(image_id, stale))):
-            await self._raise_revision(image_id)
+        those = _are(image_id, stale)
+        if await self._raise_revision(image_id, exists().where(those)):
+            await self._run.execute(delete(rendition).where(those))
 
     async def retire_renditions(self, image_id: ImageId, stale: Collection[Rendition], *, at: datetime) -> None:
         """Show renditions no more, but keep them noted."""
-        if await self._run.did(update(rendition).where(_are(image_id, stale), IS_SHOWN).values(retired_at=at)):
-            await self._raise_revision(image_id)
+        those = _are(image_id, stale) & IS_SHOWN
+        if await self._raise_revision(image_id, exists().where(those)):
+            await self._run.execute(update(rendition).where(those).values(retired_at=at))
 
     async def set_public(self, image_id: ImageId, *, attempt: int, public: bool) -> Image:
         """Note on which side the renditions of a ready image lie. Raises WrongState."""
@@ -284,8 +286,9 @@ class SqlTransaction(SqlSnapshot):
         """Raise ImageNotFound, or WrongState with the state that the image is in."""
         raise WrongState(image_id, (await self.image(image_id)).state)
 
-    async def _raise_revision(self, image_id: ImageId) -> None:
-        await self._run.did(update(image).where(image.c.id == image_id).values(A_REVISION_ON))
+    async def _raise_revision(self, image_id: ImageId, *where: ColumnElement[bool]) -> bool:
+        """Raise it before renditions are changed: whoever purges an image locks it before them, too."""
+        return await self._run.did(update(image).where(image.c.id == image_id, *where).values(A_REVISION_ON))
 
 
 def _are(image_id: ImageId, these: Collection[Rendition]) -> ColumnElement[bool]:
