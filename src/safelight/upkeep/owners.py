@@ -35,7 +35,15 @@ async def unblock_owner(owner_id: str, origin: Origin, *, records: Records, cloc
             await tx.audit(
                 origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=owner_target(owner_id))
             )
-            which = ImageFilter(state=State.UPLOADED, owner=owner_id)
-            for image in await tx.page(which, after=None, limit=QUEUED_AT_ONCE):
-                await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at)
+    if unblocked:
+        await _queue_what_waited(owner_id, records)
     return unblocked
+
+
+async def _queue_what_waited(owner_id: str, records: Records) -> None:
+    which = ImageFilter(state=State.UPLOADED, owner=owner_id)
+    async with records.glance() as snapshot:
+        waiting = await snapshot.page(which, after=None, limit=QUEUED_AT_ONCE)
+    for image in waiting:
+        async with records.transaction() as tx:  # each alone, as in `reconcile`
+            await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at)

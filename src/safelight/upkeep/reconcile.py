@@ -57,12 +57,9 @@ async def reconcile(
         *(ClearSide(image.id) for image in unclear),
         *(SendWebhook(delivery.id) for delivery in unsettled),
     ]
-    if waiting or jobs:
-        async with records.transaction() as tx:
-            for image, behind in _in_turn(waiting):
-                await tx.enqueue(ProcessImage(image.id), behind=behind)
-            for job in jobs:
-                await tx.enqueue(job)
+    for job, behind in (*_in_turn(waiting), *((job, None) for job in jobs)):
+        async with records.transaction() as tx:  # each alone: workers lock several jobs at once, in their own order
+            await tx.enqueue(job, behind=behind)
     failures: list[SafelightError] = []
     for image in unconfirmed:
         try:
@@ -85,9 +82,9 @@ async def _answers(objects: ObjectStore) -> bool:
     return True
 
 
-def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Image, int]]:
-    """Yield each image with how many of its owner's have waited longer."""
+def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Job, int]]:
+    """Yield the job of each image, with how many of its owner's have waited longer."""
     before = Counter[str | None]()
     for image in waiting:
-        yield image, 0 if image.owner is None else before[image.owner]
+        yield ProcessImage(image.id), 0 if image.owner is None else before[image.owner]
         before[image.owner] += 1
