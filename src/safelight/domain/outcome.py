@@ -48,7 +48,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The file waits, for a scanner or for a worker with a newer kinds file. It was not a try at the image."""
+    """The file waits: for a scanner, a worker with a newer kinds file, or a busy database. It was not a try at it."""
 
     code: str
     detail: str

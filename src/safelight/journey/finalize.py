@@ -66,9 +66,9 @@ async def finalize_image(
     made, and nothing of an earlier one that its kind does not plan any more. Where a record has one image of this kind,
     a ready one takes the place of the one before, which is deleted; or is deleted itself, where one that was attached
     later was ready first. A rejected file is purged; our own fault is tried again later, up to the limit. One that
-    waits for a scanner, or for another worker, waits on; it may not have been taken at all. While its owner is blocked,
-    an image comes to no end: it goes back, as if nobody had tried. Raises WrongState where the image is not this
-    attempt's any more: whoever has it now decides.
+    waits (`Waits`) waits on, and may not have been taken at all. While its owner is blocked, an image comes to no end:
+    it goes back, as if nobody had tried. Raises WrongState where the image is not this attempt's any more: whoever has
+    it now decides.
     """
     now = clock.now()
     if isinstance(outcome, Waits) and image.state is State.UPLOADED:

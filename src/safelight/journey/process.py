@@ -10,7 +10,7 @@ from safelight.deeds.give_back import give_back
 from safelight.deeds.promise import as_promised
 from safelight.domain import keys
 from safelight.domain.declaration import Declaration
-from safelight.domain.errors import ImageRejected, Ours, SafelightError, ScannerFailed, UnknownKind, WrongState
+from safelight.domain.errors import Busy, ImageRejected, Ours, SafelightError, ScannerFailed, UnknownKind, WrongState
 from safelight.domain.formats import CONTENT_TYPES
 from safelight.domain.geometry import Size, plan
 from safelight.domain.hooks import ClamAV, Scan
@@ -109,14 +109,22 @@ async def _outcome(work: "_Work", image: Image, kinds: Kinds, renderer: Renderer
         raise
     except ImageRejected as rejected:
         return Spoilt(rejected.reason, rejected.detail)
-    except ScannerFailed as error:
-        return Waits(error.code, error.reason)
     except (Ours, UnknownKind) as error:
-        return Broken(error.code, str(error))
+        return _our_fault(error)
     except TimeoutError:
         return _too_late(work, lease)
     except Exception as error:  # noqa: BLE001 - whoever runs this logs it whole; the image must not stay taken
         return Broken("internal_error", type(error).__name__, error)
+
+
+def _our_fault(error: Ours | UnknownKind) -> Outcome:
+    match error:
+        case ScannerFailed(reason=reason):
+            return Waits(error.code, reason)
+        case Busy():  # the records had no turn for it, which says nothing of the image
+            return Waits(error.code, str(error))
+        case _:
+            return Broken(error.code, str(error))
 
 
 def _too_late(work: "_Work", lease: timedelta) -> Outcome:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from safelight.domain.errors import Busy
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
@@ -11,6 +12,9 @@ from safelight.journey.announce import Tried
 from safelight.journey.process import KINDS_OLDER
 
 log = structlog.get_logger()
+
+AWAITED = {KINDS_OLDER: "newer_kinds", Busy.code: "database"}
+"""What an image waits for, by the code of why, where that is no scanner."""
 
 
 def word_of(outcome: Outcome) -> str:
@@ -44,8 +48,7 @@ def tell_of_image(image: Image, outcome: Outcome, state: State, took: timedelta)
         case Spoilt(reason, detail):
             event.info("image_rejected", reason=reason, **({"detail": detail} if detail else {}))
         case Waits(code, detail):
-            awaited = "newer_kinds" if code == KINDS_OLDER else "scanner"
-            event.warning(f"image_waits_for_{awaited}", code=code, detail=detail)
+            event.warning(f"image_waits_for_{AWAITED.get(code, 'scanner')}", code=code, detail=detail)
         case Broken(code, detail, error):
             event.warning("image_not_processed", code=code, detail=detail, exc_info=error)
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.domain import keys
-from safelight.domain.errors import ImageRejected, Reason, RenderingFailed
+from safelight.domain.errors import Busy, ImageRejected, Reason, RenderingFailed
 from safelight.domain.events import Delivery
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.hooks import ClamAV
@@ -260,6 +260,21 @@ async def test_an_outage_of_the_scanner_however_long_fails_no_image(
     assert (ready.state, ready.attempt) == (State.READY, 1)
     assert {line["event"] for line in logs} == {"image_waits_for_scanner"}
     assert b'safelight_steps_total{outcome="scanner_failed",step="process"} 12.0' in metrics.exposition()
+
+
+async def test_no_image_fails_however_often_the_database_is_too_busy_for_its_worker(stage: Any, make_handlers: Make):
+    image = await stage.image_in(State.UPLOADED)
+    stage.upload(image)
+    handlers = make_handlers(ScriptedRenderer([INSPECTED, Busy()]))
+
+    with capture_logs() as logs:
+        for _ in range(2 * stage.retries.max_attempts):
+            await handlers(ProcessImage(image.id))
+            stage.clock.advance(DAY)
+
+    waiting = await stage.stored(image.id)
+    assert (waiting.state, waiting.attempt) == (State.UPLOADED, 0)
+    assert {line["event"] for line in logs} == {"image_waits_for_database"}
 
 
 async def test_what_the_scanner_found_is_said_to_the_operator_and_not_to_the_user(stage: Any, make_handlers: Make):
