@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from safelight.settings import GROUPS, Settings
-from safelight.settings.names import unknown_names
+from safelight.settings import Settings
+from safelight.settings.names import GROUPS, unknown_names
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 UPLOADER: dict[str, Any] = {"upload_access_key_id": "AKID", "upload_secret_access_key": "s3cr3t"}

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from safelight.cli.tell import out
-from safelight.settings import GROUPS, Settings
-from safelight.settings.names import names
+from safelight.settings import Settings
+from safelight.settings.names import GROUPS, names
 from safelight.settings.values import (
     Bytes,
     DatabaseUrl,

@@ -53,13 +53,11 @@ def setup(
     """
     if apply and show:
         raise misused("Say only one of --apply and --print.")
-    if uploader is not None and not ARN.fullmatch(uploader):
-        raise misused(
-            "--uploader is an ARN such as arn:aws:iam::123456789012:user/NAME; on Ceph arn:aws:iam:::user/NAME."
-        )
     using = settings(storage_url=url)
     configure_logs(using.log_format)
     address = address_of(using)
+    if uploader is not None:
+        _see_uploader(uploader, address)
     if show:
         _print(address, using, uploader)
         return
@@ -72,6 +70,17 @@ def address_of(using: Settings) -> S3Address:
     if using.storage_url is None:
         raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?..., or say --url.")
     return S3Address.parse(using.storage_url)
+
+
+def _see_uploader(uploader: str, address: S3Address) -> None:
+    """End the command where that is no ARN, or where the bucket's policy could do nothing with it."""
+    by_hand = BY_HAND[address.profile.name]
+    if not by_hand.names_users:
+        raise misused(f"--uploader: a bucket's policy names no users there. {by_hand.uploader}.")
+    if not ARN.fullmatch(uploader):
+        raise misused(
+            "--uploader is an ARN such as arn:aws:iam::123456789012:user/NAME; on Ceph arn:aws:iam:::user/NAME."
+        )
 
 
 def _print(address: S3Address, using: Settings, uploader: str | None) -> None:

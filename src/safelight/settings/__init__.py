@@ -4,7 +4,6 @@ A setting `upload_ttl` is read from `SAFELIGHT_UPLOAD_TTL`, from a file `.env` i
 of that name in the folder `SAFELIGHT_SECRETS`. Durations are in seconds, sizes in bytes, or as "20MB".
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -52,16 +51,13 @@ class Settings(BaseSettings):
     upload_access_key_id: str | None = Field(
         None,
         min_length=1,
-        description="Credentials with which only uploads to that bucket are signed, and that can do nothing else; by "
-        "default those that do everything",
+        description="Access key that signs uploads to the bucket and can do nothing else; none by default",
     )
     upload_secret_access_key: SecretStr | None = Field(
         None, min_length=1, validate_default=True, description="The secret of that access key"
     )
     upload_aws_profile: str | None = Field(
-        None,
-        min_length=1,
-        description="In place of the two, the name of such credentials, or of their role, in AWS's shared files",
+        None, min_length=1, description="In place of the two, their name, or that of a role, in AWS's shared files"
     )
     storage_mirror: StorePlace | None = Field(
         None,
@@ -290,17 +286,3 @@ class Settings(BaseSettings):
     _leaves_time_to_render = field_validator("scan_timeout")(checks.leaves_time_to_render)
     _by_https = field_validator("webhook_url")(checks.by_https)
     _can_sign = field_validator("webhook_secret")(checks.can_sign)
-
-
-GROUPS: Mapping[str, str] = {
-    "data": "Where things are",
-    "upload_ttl": "Requests",
-    "jwt_secret": "Users",
-    "owner_requests_per_minute": "Limits",
-    "header_timeout": "Connections",
-    "min_free_bytes": "Storage",
-    "slots": "Work",
-    "reconcile_every": "Upkeep",
-    "webhook_private": "Webhooks",
-}
-"""Headings for people, by the first setting under each."""

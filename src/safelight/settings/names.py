@@ -1,4 +1,4 @@
-"""The names of settings in an environment, and those that look like one and are none."""
+"""The names of settings in an environment, those that look like one and are none, and headings for people."""
 
 import os
 from collections.abc import Mapping
@@ -11,6 +11,19 @@ from safelight.settings.secrets import secret_names
 
 OF_THE_CLIENT = frozenset({"SAFELIGHT_URL", "SAFELIGHT_API_KEY"})
 """What `safelight upload` reads: no settings, and no mistakes."""
+
+GROUPS: Mapping[str, str] = {
+    "data": "Where things are",
+    "upload_ttl": "Requests",
+    "jwt_secret": "Users",
+    "owner_requests_per_minute": "Limits",
+    "header_timeout": "Connections",
+    "min_free_bytes": "Storage",
+    "slots": "Work",
+    "reconcile_every": "Upkeep",
+    "webhook_private": "Webhooks",
+}
+"""Headings for people, by the first setting under each."""
 
 
 def names(settings: type[Settings] = Settings) -> dict[str, str]:

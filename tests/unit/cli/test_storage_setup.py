@@ -71,7 +71,8 @@ def test_an_uploader_that_is_named_stands_in_the_policy_of_the_bucket(run: Any):
 
     printed = run("storage", "setup", "--print", "--uploader", uploader, "--url", "s3://bucket?region=eu-central-1")
 
-    assert printed.stdout.count(f'"AWS": "{uploader}"') == 4
+    statements = json.loads(printed.stdout.partition("--policy file://FILE\n")[2].partition("\n#")[0])["Statement"]
+    assert [one["Effect"] for one in statements if one["Principal"] == {"AWS": uploader}] == ["Allow", *["Deny"] * 8]
 
 
 @pytest.mark.parametrize("uploader", ["uploads", "arn:aws:iam::123456789012:root", "arn:aws:iam:::user/*"])
@@ -80,6 +81,15 @@ def test_an_uploader_that_is_no_arn_of_one_is_refused(run: Any, uploader: str):
 
     assert refused.exit_code == 2
     assert "arn:aws:iam::" in refused.stderr
+
+
+def test_where_a_policy_names_no_users_it_is_told_what_does(run: Any):
+    url = "s3://bucket?profile=minio&endpoint=https://minio.example"
+
+    refused = run("storage", "setup", "--uploader", "arn:aws:iam:::user/uploads", "--url", url)
+
+    assert refused.exit_code == 2
+    assert "mc admin policy attach" in refused.stderr
 
 
 def test_without_a_bucket_it_says_how_to_name_one(run: Any):

@@ -19,7 +19,8 @@ _UPLOADER = (
 class ByHand:
     """For each of the rules what to do instead; empty where the S3 call does it. `aborts`: see `lifecycle_rules`.
 
-    `uploader`: how credentials come to have the right to upload, and no other.
+    `uploader`: how credentials come to have the right to upload, and no other; `names_users`: whether a bucket's policy
+    can give and deny rights to one user.
     """
 
     cors: str = ""
@@ -28,6 +29,7 @@ class ByHand:
     aborts: bool = True
     also: str = ""
     uploader: str = _UPLOADER
+    names_users: bool = True
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -37,12 +39,14 @@ BY_HAND: Mapping[str, ByHand] = {
     ),
     "r2": ByHand(
         policy=f"R2 has no bucket policies. {_MANAGED_READING} (a Worker with a binding to the bucket)",
-        uploader="R2 has no tokens that can write and not read: do without. What other providers' would have",
+        uploader="R2 has no tokens that write and do not read: do without such credentials",
+        names_users=False,
     ),
     "b2": ByHand(
         policy=f"B2 has no bucket policies. {_MANAGED_READING}",
         uploader="B2 has application keys instead: b2 key create --bucket BUCKET --name-prefix incoming/ "
         "safelight-uploads writeFiles",
+        names_users=False,
     ),
     "gcs": ByHand(
         cors="Cloud Storage takes CORS in a form of its own: gcloud storage buckets update gs://BUCKET "
@@ -53,6 +57,7 @@ BY_HAND: Mapping[str, ByHand] = {
         "--lifecycle-file=FILE, with an action Delete for age and matchesPrefix, and AbortIncompleteMultipartUpload",
         uploader="Cloud Storage takes IAM instead: make a managed folder incoming/, give a service account the role "
         "roles/storage.objectCreator there, and nowhere else, and make an HMAC key for it",
+        names_users=False,
     ),
     "minio": ByHand(
         cors="MinIO has CORS for the whole server: set MINIO_API_CORS_ALLOW_ORIGIN to your origins, commas between",
@@ -60,6 +65,7 @@ BY_HAND: Mapping[str, ByHand] = {
         also="MinIO removes abandoned parts by itself, after a day (MINIO_API_STALE_UPLOADS_EXPIRY)",
         uploader="mc admin policy create ALIAS safelight-uploads FILE, and mc admin policy attach ALIAS "
         "safelight-uploads --user ACCESS_KEY_ID",
+        names_users=False,
     ),
     "ceph": ByHand(
         uploader="On Ceph let the bucket's policy do it, for a subuser of its owner: radosgw-admin subuser create "

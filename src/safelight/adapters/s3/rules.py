@@ -26,6 +26,16 @@ ABANDONED_AFTER_DAYS = 1
 BESIDES_UPLOADS = ["s3:AbortMultipartUpload", "s3:Delete*", "s3:Get*", "s3:List*", "s3:PutObject?*"]
 """What can be done with an object, but to put it. Tried on Ceph 16.2, which passes over NotAction."""
 
+OPENING = (
+    "s3:x-amz-acl",
+    "s3:x-amz-grant-full-control",
+    "s3:x-amz-grant-read",
+    "s3:x-amz-grant-read-acp",
+    "s3:x-amz-grant-write",
+    "s3:x-amz-grant-write-acp",
+)
+"""The conditions' names of headers that open to others what is put: Ceph asks for no right of its own to send them."""
+
 METHODS = ("GET", "HEAD", "POST", "PUT")
 HEADERS = ("content-md5", "content-type", "if-none-match")
 EXPOSED = ("ETag",)
@@ -173,17 +183,15 @@ def uploader_statements(address: S3Address, principal: str) -> list[Mapping[str,
     """Return the same for the bucket's policy, and that they may do nothing else, whatever other policies say."""
     incoming, whose = _resource(address, keys.INCOMING), {"Principal": {"AWS": principal}}
     denied = {"Effect": "Deny", **whose}
+    opened = {**denied, "Action": "s3:PutObject", "Resource": incoming}
     return [
         {**uploader_statement(address), **whose},
         {"Sid": _sid("UploadsOnly", address), **denied, "Action": BESIDES_UPLOADS, "Resource": incoming},
         {"Sid": _sid("UploadsHere", address), **denied, "Action": "s3:*", "NotResource": incoming},
-        {
-            "Sid": _sid("UploadsPrivate", address),
-            **denied,
-            "Action": "s3:PutObject",
-            "Resource": incoming,
-            "Condition": {"StringLike": {"s3:x-amz-acl": "?*"}},
-        },
+        *(
+            {"Sid": _sid(f"UploadsPrivate{number}", address), **opened, "Condition": {"StringLike": {header: "?*"}}}
+            for number, header in enumerate(OPENING, 1)
+        ),
     ]
 
 

@@ -60,5 +60,6 @@ def _without(bench: Bench) -> list[Finding]:
     return warning(
         NAME,
         f"{seen}, and of profile {profile.name} it is not known that it refuses all headers that were not signed",
-        f"Sign them with credentials that can do nothing else (SAFELIGHT_UPLOAD_ACCESS_KEY_ID): {THEIR_POLICY}",
+        "Sign them with credentials that can do nothing else (SAFELIGHT_UPLOAD_ACCESS_KEY_ID), where the provider has "
+        f"such: {THEIR_POLICY}",
     )

@@ -1,5 +1,6 @@
 """What a client may write: exactly what was signed, once, and until its time."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from safelight.adapters.s3 import rules
@@ -24,6 +25,12 @@ OPEN_TO_HEADERS = (
     "upload URL may have every object that the credentials can read by which it was signed"
 )
 FORGED = "0" * 64
+
+OPENING: Sequence[Mapping[str, str]] = (
+    {"x-amz-acl": "public-read"},
+    {"x-amz-grant-read": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'},
+)
+"""S3 User Guide, "Access control list (ACL) overview": both let everybody read an object."""
 
 
 async def upload(bench: Bench) -> list[Finding]:
@@ -80,19 +87,27 @@ async def other_type(bench: Bench) -> list[Finding]:
 
 async def added_headers(bench: Bench) -> list[Finding]:
     """See that a client cannot add headers that copy what it may not read, or open what it uploads to everybody."""
-    source, copied, opened = bench.original(), bench.incoming(), bench.incoming()
+    source, copied = bench.original(), bench.incoming()
     await bench.put(source, OTHER_CONTENT)
     named = {"x-amz-copy-source": f"{bench.address.bucket}/{bench.address.prefix}{source}"}
     copying = await bench.upload(bench.sign(copied), headers=named)
-    opening = await bench.upload(bench.sign(opened), headers={"x-amz-acl": "public-read"})
+    opening = [await _opened(bench, headers) for headers in OPENING]
     taken = {
         "a copy of another object": await bench.read(copied) == OTHER_CONTENT,
-        "an object that everybody may read": (await bench.http.get(bench.address.public_url(opened))).is_success,
+        "an object that everybody may read": any(is_open for _, is_open in opening),
     }
     if any(taken.values()):
         made = " and ".join(what for what, is_made in taken.items() if is_made)
         return wrong("added headers", f"by adding headers that were not signed, an upload made {made}", OPEN_TO_HEADERS)
-    return fine("added headers", f"none that copy or open an object are heard ({said(copying)}, {said(opening)})")
+    answers = ", ".join((said(copying), *(answer for answer, _ in opening)))
+    return fine("added headers", f"none that copy or open an object are heard ({answers})")
+
+
+async def _opened(bench: Bench, headers: Mapping[str, str]) -> tuple[str, bool]:
+    """Upload with these headers besides; return the answer, and whether everybody may read it then."""
+    key = bench.incoming()
+    answer = await bench.upload(bench.sign(key), headers=headers)
+    return said(answer), (await bench.http.get(bench.address.public_url(key))).is_success
 
 
 async def expired(bench: Bench) -> list[Finding]:
