@@ -3,7 +3,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,16 @@ from record_work import WORK
 from safelight.adapters.records import snapshot
 from safelight.adapters.records.outbox import AfterCommit
 from safelight.adapters.records.postgres import postgres_engine
-from safelight.adapters.records.tables import image
+from safelight.adapters.records.tables import image, in_state
 from safelight.adapters.records.transaction import SqlTransaction
-from safelight.testing.fakes import RecordingJobs
+from safelight.apps.doctor import finding, owners
+from safelight.apps.doctor.chance import by_chance
+from safelight.apps.doctor.examine import OF_THE_RECORDS, Check
+from safelight.apps.doctor.finding import Visit
+from safelight.apps.kinds import load_kinds
+from safelight.domain.image import State
+from safelight.settings import Settings
+from safelight.testing.fakes import FrozenClock, RecordingJobs
 from safelight.testing.postgres import Postgres
 from safelight.testing.samples import new_image
 
@@ -86,6 +95,8 @@ EXPLAINS = (
 def _small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is bounded by a number be bounded by a smaller one than this database has rows."""
     monkeypatch.setattr(snapshot, "HELD_BACK_AT_MOST", LOOKS_AT_MOST // 2)
+    monkeypatch.setattr(finding, "LOOKED_AT", LOOKS_AT_MOST // 10)
+    monkeypatch.setattr(owners, "WITHIN_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -109,16 +120,21 @@ async def engine(filled: str) -> AsyncIterator[AsyncEngine]:
 
 async def plans(connection: AsyncConnection, name: str) -> list[dict[str, Any]]:
     """Return how Postgres went about the work of that name."""
-    heard: list[str] = []
-    raw: Any = (await connection.get_raw_connection()).driver_connection
     tx = SqlTransaction(connection, AfterCommit(RecordingJobs()))
     await tx.add(new_image())
+    return await explained(connection, partial(WORK[name], tx))
+
+
+async def explained(connection: AsyncConnection, work: Callable[[], Awaitable[object]]) -> list[dict[str, Any]]:
+    """Return how Postgres went about each statement of some work."""
+    heard: list[str] = []
+    raw: Any = (await connection.get_raw_connection()).driver_connection
     for statement in EXPLAINS:
         await connection.exec_driver_sql(statement)
     raw.add_log_listener(lambda _connection, message: heard.append(message.message))
     for _ in range(TIMES):
         undone = await connection.begin_nested()
-        await WORK[name](tx)
+        await work()
         await undone.rollback()
     await connection.exec_driver_sql("SELECT 1")  # Postgres tells of a statement when the next one begins
     await asyncio.sleep(0)
@@ -143,6 +159,27 @@ async def test_no_work_looks_at_more_rows_as_there_are_more_images(engine: Async
     assert found
     seen = [look for plan in found for look in looks(plan["Plan"])]
     assert [look for look in seen if look[1] > LOOKS_AT_MOST] == []
+
+
+@pytest.mark.parametrize("check", OF_THE_RECORDS)
+async def test_the_doctor_looks_at_no_more_rows_as_there_are_more_images(
+    engine: AsyncEngine, check: Check, tmp_path: Path
+) -> None:
+    visit = Visit(Settings(data=tmp_path), FrozenClock(), running=True, kinds=load_kinds(None))
+    async with engine.connect() as connection:
+        found = await explained(connection, lambda: check(visit, connection))  # type: ignore[arg-type, return-value]
+
+    seen = [look for plan in found for look in looks(plan["Plan"])]
+    assert [look for look in seen if look[1] > LOOKS_AT_MOST] == []
+
+
+async def test_a_sample_of_images_takes_a_look_at_an_index_for_each(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        found = await explained(connection, lambda: by_chance(in_state(State.READY), connection, most=10))
+        ids = await by_chance(in_state(State.READY), connection, most=10)
+
+    assert 1 < len(ids) <= 10
+    assert [look for plan in found for look in looks(plan["Plan"]) if look[1] > LOOKS_AT_MOST] == []
 
 
 async def test_work_that_no_index_serves_would_be_seen(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:

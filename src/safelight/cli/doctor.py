@@ -1,6 +1,8 @@
 """`safelight doctor`: what is wrong with this installation, and how to mend it."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated
@@ -16,11 +18,12 @@ from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Finding, Level
 from safelight.apps.logs import configure_logs
 from safelight.cli.options import Data, KindsFile, exactly, given
-from safelight.cli.tell import FAILED, misused, out
+from safelight.cli.tell import FAILED, err, misused, out
 from safelight.settings import Settings
 
 MARKS = {Level.OK: Text("✓", "green"), Level.WARNING: Text("!", "bold yellow"), Level.WRONG: Text("✗", "bold red")}
 NAME_WIDTH = 17
+SAY_EVERY_S = 5.0
 
 
 def doctor(
@@ -33,6 +36,9 @@ def doctor(
     storage: Annotated[
         bool, typer.Option("--storage", help="Prove on the live bucket what holds there, instead.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Look at all records and objects, not at a part. It may take hours.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look for what is wrong with this installation, and say how to mend it; beside a running server or without one.
@@ -43,7 +49,7 @@ def doctor(
     configure_logs(using.log_format)
     if storage and not buckets(using):
         raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?...")
-    looking = _of_buckets(using) if storage else examine(using, clock=SystemClock())
+    looking = _of_buckets(using) if storage else examine(using, clock=SystemClock(), whole=whole, tell=_HowFar(whole))
     findings = asyncio.run(_examine(looking, quiet=as_json))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode([asdict(finding) for finding in findings])).decode())
@@ -51,6 +57,18 @@ def doctor(
         _tell_sum(findings)
     if any(finding.level is Level.WRONG for finding in findings):
         raise typer.Exit(FAILED)
+
+
+class _HowFar:
+    """Says every few seconds how far a check is that looks at everything."""
+
+    def __init__(self, whole: bool) -> None:  # noqa: FBT001 - said by its name where it is made
+        self._again_at = time.monotonic() + SAY_EVERY_S if whole else math.inf
+
+    def __call__(self, how_far: str) -> None:
+        if time.monotonic() >= self._again_at:
+            self._again_at = time.monotonic() + SAY_EVERY_S
+            err.print(how_far, style="dim")
 
 
 async def _of_buckets(using: Settings) -> AsyncIterator[Finding]:

@@ -75,9 +75,16 @@ NO_SUCH_CHARACTER = "22021"
 class PostgresDatabase:
     """A database that was migrated before."""
 
-    def __init__(self, url: str, *, connections: int = CONNECTIONS, observe: Observe = ignore) -> None:
-        """Take `postgresql://...`, and how many connections to have at the most."""
-        self._engine = postgres_engine(url, connections=connections)
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = CONNECTIONS,
+        observe: Observe = ignore,
+        answer_within: timedelta | None = ANSWER_WITHIN,
+    ) -> None:
+        """Take `postgresql://...`, how many connections to have at the most, and how long a statement may take."""
+        self._engine = postgres_engine(url, connections=connections, answer_within=answer_within)
         self._observe = observe
         self._is_cut_off = False
         self._connections: WeakSet[asyncpg.Connection] = WeakSet()

@@ -28,7 +28,7 @@ from safelight.apps.doctor import (
     sharing,
     webhook,
 )
-from safelight.apps.doctor.finding import Finding, Level, Visit, fine, wrong
+from safelight.apps.doctor.finding import Finding, Level, Visit, fine, ignore, wrong
 from safelight.apps.kinds import load_kinds, remembered_kinds
 from safelight.apps.lock import is_locked
 from safelight.domain.errors import KindInvalid
@@ -49,7 +49,6 @@ OF_THE_RECORDS: Sequence[Check] = (
     kinds.older_kinds,
     records.deliveries,
     owners.owners,
-    objects.missing_objects,
 )
 OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock)
 OF_ALL_ELSE: Sequence[Check] = (
@@ -70,10 +69,16 @@ OF_ALL_ELSE: Sequence[Check] = (
 )
 
 
-async def examine(settings: Settings, *, clock: Clock) -> AsyncIterator[Finding]:
-    """Yield what each check finds, as soon as it has. Changes nothing; works beside a running server."""
+async def examine(
+    settings: Settings, *, clock: Clock, whole: bool = False, tell: Callable[[str], None] = ignore
+) -> AsyncIterator[Finding]:
+    """Yield what each check finds, as soon as it has. Changes nothing; works beside a running server.
+
+    What might take long is looked at in part, and its finding says so; or, `whole`, all of it, and `tell` hears of it.
+    """
     on_postgres = settings.database_url is not None
-    visit = Visit(settings, clock, running=on_postgres or is_locked(settings.data), kinds=_kinds(settings))
+    running = on_postgres or is_locked(settings.data)
+    visit = Visit(settings, clock, running=running, kinds=_kinds(settings), whole=whole, tell=tell)
     if not on_postgres:
         yield fine("server", "running" if visit.running else "not running")[0]
     for finding in (of_bucket := await _run(objects.bucket, visit)):
@@ -121,12 +126,14 @@ async def _records(visit: Visit, database: Database, checks: Sequence[Check]) ->
             found = await _run(check, visit, connection)
         for finding in found:
             yield finding
+    for finding in await _run(objects.missing_objects, visit, database):
+        yield finding
     outbox = after_commit(MemoryQueue(visit.clock))
     for finding in await _run(objects.orphans, visit, SqlRecords(database, outbox=outbox)):
         yield finding
 
 
-async def _run(check: Check, visit: Visit, *reading: AsyncConnection | SqlRecords) -> list[Finding]:
+async def _run(check: Check, visit: Visit, *reading: AsyncConnection | Database | SqlRecords) -> list[Finding]:
     """Return what a check finds. One that breaks is a finding itself: the doctor must not die of the disease."""
     try:
         found = check(visit, *reading)

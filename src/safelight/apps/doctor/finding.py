@@ -1,5 +1,6 @@
 """What a check found, and what every check may look at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +9,11 @@ from safelight.domain.errors import KindInvalid
 from safelight.domain.kind import Kinds
 from safelight.ports.clock import Clock
 from safelight.settings import Settings
+
+LOOKED_AT = 100_000
+"""Records that a check looks at, of each sort: a small installation has fewer, and these take no time."""
+
+ALL = "all: safelight doctor --whole"
 
 
 class Level(StrEnum):
@@ -30,11 +36,16 @@ class Finding:
     cure: str = ""
 
 
+def ignore(_how_far: str) -> None:
+    """Hear how far a check is, and tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """What every check may look at. `running`: whether a server has the data folder.
 
-    `bucket_answers`: whether objects can be looked at, where they are in a bucket.
+    `bucket_answers`: whether objects can be looked at, where they are in a bucket. `whole`: whether to look at all that
+    there is, however long it takes; `tell` hears how far that is.
     """
 
     settings: Settings
@@ -42,6 +53,17 @@ class Visit:
     running: bool
     kinds: Kinds | KindInvalid
     bucket_answers: bool = True
+    whole: bool = False
+    tell: Callable[[str], None] = ignore
+
+    @property
+    def most(self) -> int | None:
+        """How many records a check looks at, the newest ones; None where it looks at all."""
+        return None if self.whole else LOOKED_AT
+
+    def among(self, looked_at: int, what: str) -> str:
+        """Return what is to be said of a check that may not have looked at all."""
+        return f" of the newest {looked_at:,} {what} ({ALL})" if looked_at == self.most else ""
 
     @property
     def is_shared(self) -> bool:

@@ -1,33 +1,41 @@
 """Whether records and objects agree: a sample of the ready images, and a look for orphans."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.snapshot import SqlSnapshot
-from safelight.adapters.records.store import SqlRecords
-from safelight.adapters.records.tables import image
-from safelight.apps.asked import Asked, asked_of
-from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
+from safelight.adapters.records.store import Database, SqlRecords
+from safelight.adapters.records.tables import in_state
+from safelight.apps.asked import PAGE, asked_of
+from safelight.apps.doctor.chance import by_chance
+from safelight.apps.doctor.finding import ALL, Finding, Visit, fine, warning, wrong
 from safelight.apps.storage import OBJECTS_FOLDER, open_store
 from safelight.domain.errors import ObjectMissing, StorageFailed
-from safelight.domain.image import State
+from safelight.domain.image import Image, Rendition, State
 from safelight.domain.keys import Key
-from safelight.ports.object_store import ReceivingStore
+from safelight.ports.object_store import ObjectStore, ReceivingStore
+from safelight.ports.snapshot import ImageFilter
+from safelight.upkeep.batches import all_of
 from safelight.upkeep.sweep import find_orphans
+
+Ready = Sequence[tuple[Image, Collection[Rendition]]]
 
 SAMPLE = 200
 """Ready images, by chance, whose objects are looked for."""
+
+LOOKED_FOR_AT_ONCE = 8
+"""Objects that are looked for at the same time."""
 
 NAMED = 3
 """Keys that a finding names; the others are counted."""
 
 ORPHANS_WITHIN_S = 10.0
-"""How long to look for orphans: a large store takes longer, and its sweep sees to it."""
+"""How long to look for orphans: a large store takes longer, and its sweep sees to it. With `--whole`, to the end."""
 
 
 async def bucket(visit: Visit) -> list[Finding]:
@@ -42,17 +50,26 @@ async def bucket(visit: Visit) -> list[Finding]:
     return fine("bucket", f"{_where(visit)} answers")
 
 
-async def missing_objects(visit: Visit, connection: AsyncConnection) -> list[Finding]:
-    """See that what a sample of ready images needs is there. Of a bucket that does not answer, nothing is told."""
+async def missing_objects(visit: Visit, database: Database) -> list[Finding]:
+    """See that what ready images need is there: a sample of them by chance, or with `--whole` all.
+
+    Of a bucket that does not answer, nothing is told.
+    """
     if not visit.bucket_answers:
         return []
-    asked = await _asked(connection)
-    missing = await _missing(asked, visit) if _is_there(visit) else [one.key for one in asked]
-    if not missing:
-        return fine("objects", f"all {len(asked):,} that a sample of ready images needs are there")
+    looked = _Looked()
+    async with _objects(visit) if _is_there(visit) else nullcontext() as objects:
+        async for some in _all_ready(database) if visit.whole else _some_ready(database):
+            await looked.look(some, objects)
+            visit.tell(f"objects: {looked.objects:,} of {looked.images:,} images looked for")
+    whose = (
+        f"{looked.images:,} ready images{'' if looked.images < SAMPLE or visit.whole else f' by chance ({ALL})'} need"
+    )
+    if not looked.missing:
+        return fine("objects", f"all {looked.objects:,} that {whose} are there")
     return wrong(
         "objects",
-        f"{len(missing):,} of {len(asked):,} that a sample of ready images needs are missing: {_some(missing)}",
+        f"{len(looked.missing):,} of {looked.objects:,} that {whose} are missing: {_some(looked.missing)}",
         f"Copy them back into {_where(visit)} from your copy. Renditions can be made again where the original is "
         "there: safelight reprocess --all --kind KIND",
     )
@@ -66,7 +83,7 @@ async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     turns = timedelta(0) if settings.storage_url is None else settings.sweep_whole_every  # of a bucket's parts
     grace = max(settings.orphan_grace, settings.body_timeout) + 2 * max(settings.sweep_every, turns)
     found, whole = await _orphans(visit, records, grace)
-    where = "" if whole else f" in what {ORPHANS_WITHIN_S:.0f} s were enough to see"
+    where = "" if whole else f" in what {ORPHANS_WITHIN_S:.0f} s were enough to see ({ALL})"
     if not found:
         return fine("orphans", f"no object without a record{where}")
     return warning(
@@ -77,24 +94,53 @@ async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     )
 
 
-async def _asked(connection: AsyncConnection) -> list[Asked]:
-    by_chance = select(image.c.id).where(image.c.state == State.READY).order_by(func.random()).limit(SAMPLE)
-    ids = (await connection.execute(by_chance)).scalars().all()
-    snapshot = SqlSnapshot(connection)
-    renditions = await snapshot.renditions_of(ids)
-    images = await snapshot.images(ids)
-    return [asked for one in images.values() for asked in asked_of(one, renditions.get(one.id, ()))]
+@dataclass(slots=True)
+class _Looked:
+    """How many images were looked at, how many objects they need, and which of these are missing."""
+
+    images: int = 0
+    objects: int = 0
+    missing: list[Key] = field(default_factory=list)
+
+    async def look(self, some: Ready, objects: ObjectStore | None) -> None:
+        """Look for what these images need; without a store all of it is missing."""
+        asked = [one.key for image, renditions in some for one in asked_of(image, renditions)]
+        self.images, self.objects = self.images + len(some), self.objects + len(asked)
+        if objects is None:
+            self.missing += asked
+        else:
+            await all_of((self._look_for(key, objects) for key in asked), LOOKED_FOR_AT_ONCE)
+
+    async def _look_for(self, key: Key, objects: ObjectStore) -> None:
+        try:
+            await objects.head(key)
+        except ObjectMissing:
+            self.missing.append(key)
 
 
-async def _missing(asked: Sequence[Asked], visit: Visit) -> list[Key]:
-    missing = []
-    async with _objects(visit) as objects:
-        for one in asked:
-            try:
-                await objects.head(one.key)
-            except ObjectMissing:
-                missing.append(one.key)
-    return missing
+async def _some_ready(database: Database) -> AsyncIterator[Ready]:
+    async with database.reading() as connection:
+        ids = await by_chance(in_state(State.READY), connection, most=SAMPLE)
+        some = await _ready((await SqlSnapshot(connection).images(ids)).values(), connection)
+    yield some
+
+
+async def _all_ready(database: Database) -> AsyncIterator[Ready]:
+    """Yield all ready images, newest first, some at a time; no transaction is open in between."""
+    after, which = None, ImageFilter(state=State.READY)
+    while True:
+        async with database.reading() as connection:
+            page = await SqlSnapshot(connection).page(which, after=after, limit=PAGE)
+            some = await _ready(page, connection)
+        if not page:
+            return
+        yield some
+        after = page[-1].id
+
+
+async def _ready(images: Collection[Image], connection: AsyncConnection) -> Ready:
+    renditions = await SqlSnapshot(connection).renditions_of([image.id for image in images])
+    return [(image, renditions.get(image.id, ())) for image in images]
 
 
 async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple[list[Key], bool]:
@@ -108,7 +154,7 @@ async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple
             batch=visit.settings.upkeep_batch,
         )
         try:
-            async with asyncio.timeout(ORPHANS_WITHIN_S):
+            async with asyncio.timeout(None if visit.whole else ORPHANS_WITHIN_S):
                 async for orphan in looking:
                     found.append(orphan.key)  # noqa: PERF401 - what was found in time counts
         except TimeoutError:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
-from safelight.adapters.records.postgres import PostgresDatabase
+from safelight.adapters.records.postgres import ANSWER_WITHIN, PostgresDatabase
 from safelight.adapters.records.revisions import every_revision
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.domain.errors import StorageFailed
@@ -29,8 +29,8 @@ CONNECTIONS = """
 
 @asynccontextmanager
 async def opened(visit: Visit) -> AsyncIterator[PostgresDatabase]:
-    """Open the database that the settings name."""
-    database = PostgresDatabase(_url(visit), connections=2)
+    """Open the database that the settings name. To look at all of it, a statement may take its time."""
+    database = PostgresDatabase(_url(visit), connections=2, answer_within=None if visit.whole else ANSWER_WITHIN)
     try:
         yield database
     finally:

@@ -42,9 +42,9 @@ def data(tmp_path: Path) -> Path:
 def visit(data: Path) -> MakeVisit:
     """Makes visits, with these settings."""
 
-    def make(*, running: bool = False, clock: Clock | None = None, **settings: Any) -> Visit:
+    def make(*, running: bool = False, clock: Clock | None = None, whole: bool = False, **settings: Any) -> Visit:
         chosen = Settings(**{"data": data, **settings})
-        return Visit(chosen, clock or SystemClock(), running, _kinds(chosen))
+        return Visit(chosen, clock or SystemClock(), running, _kinds(chosen), whole=whole)
 
     return make
 
@@ -57,11 +57,17 @@ async def records(data: Path) -> AsyncIterator[SqlRecords]:
 
 
 @pytest.fixture
-async def connection(data: Path) -> AsyncIterator[Callable[[], Any]]:
-    """Begins to read: what was committed before is seen."""
+async def database(data: Path) -> AsyncIterator[SqliteDatabase]:
+    """The folder's database, open."""
     database = SqliteDatabase(data / DATABASE_FILE)
-    yield database.reading
+    yield database
     await database.close()
+
+
+@pytest.fixture
+def connection(database: SqliteDatabase) -> Callable[[], Any]:
+    """Begins to read: what was committed before is seen."""
+    return database.reading
 
 
 def _kinds(settings: Settings) -> Kinds | KindInvalid:

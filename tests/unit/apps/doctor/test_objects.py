@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from safelight.adapters.disk.object_store import DiskObjectStore
+from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.system import SystemClock
+from safelight.apps.doctor import objects as checks
 from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.objects import missing_objects, orphans
@@ -37,25 +38,41 @@ def objects(data: Path) -> Iterator[DiskObjectStore]:
 
 
 async def test_all_objects_of_ready_images_are_found(
-    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore
+    visit: MakeVisit, records: SqlRecords, database: SqliteDatabase, objects: DiskObjectStore
 ) -> None:
     await _ready_image(records, objects)
 
-    async with connection() as reading:
-        (found,) = await missing_objects(visit(), reading)
+    (found,) = await missing_objects(visit(), database)
 
-    assert (found.level, found.seen) == (Level.OK, "all 1 that a sample of ready images needs are there")
+    assert (found.level, found.seen) == (Level.OK, "all 1 that 1 ready images need are there")
+
+
+async def test_of_many_images_some_are_looked_at_by_chance_and_all_only_where_that_is_asked(
+    visit: MakeVisit,
+    records: SqlRecords,
+    database: SqliteDatabase,
+    objects: DiskObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "SAMPLE", 2)
+    for number in range(1, 6):
+        await _ready_image(records, objects, number)
+
+    (part,) = await missing_objects(visit(), database)
+    (whole,) = await missing_objects(visit(whole=True), database)
+
+    assert re.search(r"all [12] that [12] ready images by chance \(all: safelight doctor --whole\) need", part.seen)
+    assert whole.seen == "all 5 that 5 ready images need are there"
 
 
 async def test_a_missing_object_is_wrong_and_named(
-    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore
+    visit: MakeVisit, records: SqlRecords, database: SqliteDatabase, objects: DiskObjectStore
 ) -> None:
     image = await _ready_image(records, objects)
     key = keys.rendition(rendition(image.id), public=image.public)
     await objects.delete(key)
 
-    async with connection() as reading:
-        (found,) = await missing_objects(visit(), reading)
+    (found,) = await missing_objects(visit(), database)
 
     assert found.level is Level.WRONG
     assert key in found.seen
@@ -63,13 +80,12 @@ async def test_a_missing_object_is_wrong_and_named(
 
 
 async def test_without_the_store_all_objects_are_missing_and_no_folder_is_made(
-    visit: MakeVisit, records: SqlRecords, connection: Callable[[], Any], objects: DiskObjectStore, data: Path
+    visit: MakeVisit, records: SqlRecords, database: SqliteDatabase, objects: DiskObjectStore, data: Path
 ) -> None:
     await _ready_image(records, objects)
     (data / "store").rename(data / "elsewhere")
 
-    async with connection() as reading:
-        (found,) = await missing_objects(visit(), reading)
+    (found,) = await missing_objects(visit(), database)
 
     assert found.level is Level.WRONG
     assert "1 of 1" in found.seen
@@ -128,8 +144,8 @@ async def test_of_a_bucket_that_is_not_there_that_is_all_that_is_told(
     assert "SAFELIGHT_STORAGE_URL" in told.cure
 
 
-async def _ready_image(records: SqlRecords, objects: DiskObjectStore) -> Image:
-    image = await image_in(records, State.PROCESSING)
+async def _ready_image(records: SqlRecords, objects: DiskObjectStore, number: int = 1) -> Image:
+    image = await image_in(records, State.PROCESSING, number)
     one = rendition(image.id)
     await objects.put(keys.rendition(one, public=image.public), b"x" * one.bytes, content_type="image/webp")
     async with records.transaction() as tx:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from safelight.adapters.records.store import SqlRecords
+from safelight.apps.doctor import owners as checks
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.apps.doctor.owners import NAMED, owners
 from safelight.domain.image import State
@@ -80,6 +83,23 @@ async def test_many_that_differ_are_counted(visit: MakeVisit, records: SqlRecord
 
     assert found.seen.endswith("; and 2 more")
     assert found.cure.count("safelight owners recount") == NAMED
+
+
+async def test_where_owners_are_many_some_are_counted_and_all_only_where_that_is_asked(
+    visit: MakeVisit, records: SqlRecords, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "WITHIN_S", 0.0)
+    monkeypatch.setattr(checks, "AT_ONCE", 1)
+    for number in range(5):
+        await request(records, f"owner {number}", number)
+        await request(records, f"owner {number}", number, added=False)
+
+    async with connection() as reading:
+        (part,) = await owners(visit(), reading)
+        (whole,) = await owners(visit(whole=True), reading)
+
+    assert part.seen.endswith(", of 1 that 0 s were enough to count (all: safelight doctor --whole)")
+    assert whole.seen.endswith("; and 2 more")
 
 
 async def test_the_cure_cures(visit: MakeVisit, records: SqlRecords, connection: Connection, data: Path) -> None:

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from safelight.adapters.records.store import SqlRecords
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.api_keys import create_key, revoke_key
+from safelight.apps.doctor import finding
 from safelight.apps.doctor import records as checks
 from safelight.apps.doctor.finding import Level, Visit
 from safelight.domain import api_keys
@@ -22,6 +25,8 @@ MakeVisit = Callable[..., Visit]
 Connection = Callable[[], Any]
 
 HOUR = timedelta(hours=1)
+
+BOUNDED = (checks.failed_images, checks.undeclared_images, checks.records_from_the_future)
 
 
 async def test_an_empty_installation_lacks_nothing_but_a_key(visit: MakeVisit, connection: Connection) -> None:
@@ -101,6 +106,26 @@ async def test_failed_images_are_counted_by_their_code(
     assert found.level is Level.WARNING
     assert found.seen == "2 of kind avatar: storage_failed"
     assert "safelight reprocess --failed --kind avatar" in found.cure
+
+
+async def test_of_many_records_the_newest_are_looked_at_and_all_only_where_that_is_asked(
+    visit: MakeVisit, records: SqlRecords, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "LOOKED_AT", 1)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    for number in (1, 2):
+        await _fail(await image_in(records, State.UPLOADED, number, created_at=tomorrow), records)
+
+    async with connection() as reading:
+        parts = [(await check(visit(), reading))[0].seen for check in BOUNDED]
+        wholes = [(await check(visit(whole=True), reading))[0].seen for check in BOUNDED]
+
+    assert parts[0] == "1 of kind avatar: storage_failed of the newest 1 that failed (all: safelight doctor --whole)"
+    assert wholes[0] == "2 of kind avatar: storage_failed"
+    assert parts[1].startswith("1 images of the newest 1 of it (all: safelight doctor --whole) are of kind avatar")
+    assert wholes[1] == "2 images are of kind avatar, which is not declared"
+    assert parts[2].startswith("1 images are from the future of the newest 1 images")
+    assert wholes[2].startswith("2 images are from the future, the last")
 
 
 async def test_images_of_a_kind_that_is_not_declared_are_told(
