@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,11 @@ MOMENTS = ("0999-01-01 00:00:00.000001", "1969-12-31 23:59:59.999999", "9999-12-
 BLOBS = (None, b"", bytes(range(256)) * 300)
 
 SILENT = Progress(found=lambda _rows: None, done=lambda _what, _rows: None)
+
+END_OTHERS = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 TOO_MUCH = {
     "too long": ("UPDATE image SET sha256 = hex(zeroblob(40)) WHERE sha256 IS NOT NULL", "image"),
@@ -174,6 +180,21 @@ async def test_what_postgres_gives_back_otherwise_is_noticed_and_none_is_carried
 
     with pytest.raises(StorageFailed, match="gives back 2 rows of the table api_key that are not the 2"):
         await carry()
+
+    await see_that_nothing_is_there(source, postgres_url)
+
+
+@pytest.mark.parametrize("moment", ["copying image", "comparing image"])
+async def test_where_the_connection_ends_in_the_middle_none_is_carried(
+    moment: str, source: sqlite3.Connection, carry: Callable[..., Any], postgres_url: str
+) -> None:
+    def end_it(what: str, _rows: int) -> None:
+        if what == moment:
+            with ThreadPoolExecutor(1) as apart:
+                apart.submit(asyncio.run, fetched(postgres_url, END_OTHERS)).result()
+
+    with pytest.raises(StorageFailed):
+        await carry(Progress(lambda _rows: None, end_it))
 
     await see_that_nothing_is_there(source, postgres_url)
 

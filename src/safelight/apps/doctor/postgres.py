@@ -1,15 +1,18 @@
-"""The Postgres of the settings: whether it answers, is of this version, has connections left, and tells our time."""
+"""The Postgres of the settings: whether it answers, is of this version, has room, our time, and our records."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
 from safelight.adapters.records.postgres import ANSWER_WITHIN, PostgresDatabase
 from safelight.adapters.records.revisions import every_revision
+from safelight.adapters.records.tables import image
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.domain.errors import StorageFailed
 
@@ -77,6 +80,29 @@ async def clock(visit: Visit, connection: AsyncConnection) -> list[Finding]:
             "Keep the clocks of all hosts right: run an NTP service on each",
         )
     return fine("clock", "this machine's clock and the database's agree")
+
+
+async def records_left_behind(visit: Visit, connection: AsyncConnection) -> list[Finding]:
+    """See that the folder has no images of its own from before, where this database has none at all."""
+    folder = visit.settings.data
+    if await _has_images(connection) or not (folder / DATABASE_FILE).exists():
+        return []
+    own = SqliteDatabase(folder / DATABASE_FILE)
+    try:
+        async with own.reading() as of_the_folder:
+            if not await _has_images(of_the_folder):
+                return []
+    finally:
+        await own.close()
+    return warning(
+        "records",
+        f"there are no images in this database, and {folder} has some of its own",
+        f"To go on with those: stop the server, then safelight records migrate --from {folder}",
+    )
+
+
+async def _has_images(connection: AsyncConnection) -> bool:
+    return bool(await connection.scalar(select(exists().select_from(image))))
 
 
 async def _one(connection: AsyncConnection, query: str) -> object:

@@ -10,12 +10,15 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from safelight.adapters.records.carry import Progress, carry_records
+from safelight.adapters.records.store import SqlRecords
 from safelight.apps.doctor import postgres as checks
 from safelight.apps.doctor.examine import examine
 from safelight.apps.doctor.finding import Finding, Level, Visit
 from safelight.settings import Settings
 from safelight.testing.fakes import FrozenClock
 from safelight.testing.postgres import Postgres
+from safelight.testing.samples import new_image
 
 MakeVisit = Callable[..., Visit]
 
@@ -99,3 +102,22 @@ async def test_the_records_are_examined_there(on_postgres: MakeVisit, postgres_u
     assert [one.level for one in found if one.name == "owners"] == [Level.WRONG]
     assert all(str(data) not in one.cure for one in found if one.name in {"owners", "API keys"})
     assert not [one for one in found if "cannot be examined" in one.seen]
+
+
+async def test_records_that_stayed_in_the_folder_are_told_as_long_as_there_are_none_here(
+    on_postgres: MakeVisit, postgres_url: str, records: SqlRecords, data: Path
+) -> None:
+    visit = on_postgres()
+    async with checks.opened(visit) as database, database.reading() as connection:
+        before = await checks.records_left_behind(visit, connection)
+    async with records.transaction() as tx:
+        await tx.add(new_image())
+
+    left = await found_by(checks.records_left_behind, visit)
+    await carry_records(data / "safelight.db", postgres_url, progress=Progress(lambda _: None, lambda *_: None))
+
+    assert before == []
+    assert left.level is Level.WARNING
+    assert f"safelight records migrate --from {data}" in left.cure
+    async with checks.opened(visit) as database, database.reading() as connection:
+        assert await checks.records_left_behind(visit, connection) == []
