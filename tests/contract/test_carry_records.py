@@ -39,6 +39,12 @@ END_OTHERS = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
+BROKEN_OFF = {
+    "copying image": "the table image could not be carried",
+    "comparing image": "the database says",
+}
+"""What is said of a connection that ended at that moment."""
+
 TOO_MUCH = {
     "too long": ("UPDATE image SET sha256 = hex(zeroblob(40)) WHERE sha256 IS NOT NULL", "image"),
     "too large": ("UPDATE owner SET images = 1 << 40", "owner"),
@@ -184,16 +190,16 @@ async def test_what_postgres_gives_back_otherwise_is_noticed_and_none_is_carried
     await see_that_nothing_is_there(source, postgres_url)
 
 
-@pytest.mark.parametrize("moment", ["copying image", "comparing image"])
-async def test_where_the_connection_ends_in_the_middle_none_is_carried(
-    moment: str, source: sqlite3.Connection, carry: Callable[..., Any], postgres_url: str
+@pytest.mark.parametrize(("moment", "said"), BROKEN_OFF.items())
+async def test_where_the_connection_ends_in_the_middle_that_is_told_and_none_is_carried(
+    moment: str, said: str, source: sqlite3.Connection, carry: Callable[..., Any], postgres_url: str
 ) -> None:
     def end_it(what: str, _rows: int) -> None:
         if what == moment:
             with ThreadPoolExecutor(1) as apart:
                 apart.submit(asyncio.run, fetched(postgres_url, END_OTHERS)).result()
 
-    with pytest.raises(StorageFailed):
+    with pytest.raises(StorageFailed, match=said):
         await carry(Progress(lambda _rows: None, end_it))
 
     await see_that_nothing_is_there(source, postgres_url)

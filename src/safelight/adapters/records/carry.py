@@ -3,8 +3,8 @@
 They go by COPY, are read back, and are compared: by their number, and by a digest of what both databases make of them.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -140,9 +140,9 @@ async def _count(table: Table, source: AsyncConnection) -> int:
 async def _copy(table: Table, source: AsyncConnection, target: AsyncConnection, progress: Progress) -> Tally:
     tally, columns = Tally(table.name), [one.name for one in table.c]
     wire: Any = (await target.get_raw_connection()).driver_connection
-    with _told_of(table):
-        async with aclosing(_rows(table, source, tally, partial(progress.done, f"copying {table.name}"))) as rows:
-            await wire.copy_records_to_table(table.name, records=rows, columns=columns)
+    rows = _rows(table, source, tally, partial(progress.done, f"copying {table.name}"))
+    async with _told_of(table, target), aclosing(rows):
+        await wire.copy_records_to_table(table.name, records=rows, columns=columns)
     return tally
 
 
@@ -183,12 +183,13 @@ def _names() -> str:
     return ", ".join(f'"{table.name}"' for table in RECORDS)
 
 
-@contextmanager
-def _told_of(table: Table) -> Iterator[None]:
-    """Turn what the driver itself raises into StorageFailed."""
+@asynccontextmanager
+async def _told_of(table: Table, target: AsyncConnection) -> AsyncIterator[None]:
+    """Turn what the driver itself raises into StorageFailed, and end the session: that rolls back in any case."""
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OverflowError) as error:
+        await target.invalidate(error)
         raise StorageFailed(
             f"the table {table.name} could not be carried, and nothing was: {error}", "Mend that, and run it again"
         ) from error
