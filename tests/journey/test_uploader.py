@@ -133,6 +133,13 @@ async def test_the_doctor_tells_of_credentials_that_can_do_more(ceph: CephServer
     assert without_a_policy["upload rights"].level is everything["upload rights"].level is Level.WRONG
 
 
+async def test_refusals_mean_nothing_where_no_upload_is_taken(given: Mapping[str, str]):
+    found = await examined({**given, "upload_secret_access_key": "wrong"})
+
+    assert found["upload"].level is found["upload rights"].level is Level.WRONG
+    assert "no upload is taken" in found["upload rights"].seen
+
+
 async def test_the_doctor_knows_servers_on_which_whoever_writes_deletes(given: Mapping[str, str]):
     address = S3Address.parse(given["storage_url"])
     async with open_requests(address) as requests:

@@ -16,6 +16,11 @@ def test_nothing_is_counted_on_at_a_provider_that_nobody_knows():
     assert not any((generic.write_once, generic.post_policy, generic.copy_if_match, generic.checksums))
 
 
+def test_only_where_it_was_read_or_tried_are_urls_known_to_take_no_headers_that_were_not_signed():
+    assert {name for name, profile in PROFILES.items() if profile.refuses_unsigned} == {"aws"}
+    assert {name for name, profile in PROFILES.items() if profile.signs_absence} == {"ceph"}
+
+
 @pytest.mark.parametrize("name", ["r2", "b2"])
 def test_who_takes_no_forms_is_asked_for_none(name: str):
     assert not PROFILES[name].post_policy

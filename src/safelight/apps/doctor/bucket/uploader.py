@@ -3,6 +3,7 @@
 from safelight.adapters.s3.requests import S3Requests
 from safelight.apps.doctor.bucket.bench import CONTENT, Bench
 from safelight.apps.doctor.finding import Finding, fine, warning, wrong
+from safelight.domain.keys import Key
 
 NAME = "upload rights"
 COPY = "x-amz-copy-source"
@@ -15,7 +16,10 @@ async def upload_rights(bench: Bench) -> list[Finding]:
     """See that what signs uploads can do nothing else, tried by itself: then no header stretches a URL to more."""
     if bench.uploader is None:
         return _without(bench)
-    done = await _done(bench, bench.uploader)
+    own = bench.incoming()
+    if not (await bench.upload(bench.sign(own))).is_success:
+        return wrong(NAME, "cannot be tried: no upload is taken that they sign", "Mend what `upload` says above, first")
+    done = await _done(bench, bench.uploader, own)
     if not done:
         return fine(
             NAME, "the credentials that sign uploads read, list, copy and delete nothing, and write nowhere else"
@@ -33,11 +37,10 @@ async def upload_rights(bench: Bench) -> list[Finding]:
     )
 
 
-async def _done(bench: Bench, uploader: S3Requests) -> list[str]:
-    """Try what an uploader must not do, and return what was done."""
-    original, own = bench.original(), bench.incoming()
+async def _done(bench: Bench, uploader: S3Requests, own: Key) -> list[str]:
+    """Try what an uploader must not do, with an original and with an upload of its own; return what was done."""
+    original = bench.original()
     await bench.put(original)
-    await bench.upload(bench.sign(own))
     folder = f"{bench.address.bucket}/{bench.address.prefix}"
     answers = {
         "read an original": await uploader.send("GET", original),
