@@ -52,8 +52,8 @@ class Limits:
     the S3 user guide). Keys that begin with the time all go to the last one."""
     list_ms: float = 50.0
     """One LIST of 1,000 keys, one after the other."""
-    remove_ms: float = 40.0
-    """HEAD and DELETE of one object, one after the other."""
+    remove_ms: float = 20.0
+    """DELETE of one object."""
 
 
 @dataclass(frozen=True, slots=True)

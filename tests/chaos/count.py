@@ -7,6 +7,7 @@ from json import loads
 
 from chaos.books import Books, ImageRow, wanted_objects
 from chaos.clients import Entry
+from safelight.domain import keys
 from safelight.domain.image import BYTES_OWED, FINAL, HOLDING, State
 from safelight.testing.receiver import Receiver
 
@@ -140,9 +141,7 @@ def _twice(outside: Outside, books: Books) -> Iterator[str]:
 
 def _orphan_objects(books: Books) -> Iterator[str]:
     failed = {image.id for image in books.images.values() if image.state is State.FAILED}
-    for key in books.objects - wanted_objects(books):
-        if not (key.startswith("incoming/") and key.rpartition("/")[2].partition(".")[0] in failed):
-            yield key
+    yield from (key for key in books.objects - wanted_objects(books) if keys.image_of(key) not in failed)
     if books.unfinished:
         yield f"{books.unfinished} files that uploads did not finish"
 

@@ -23,6 +23,7 @@ from safelight.testing.fakes import FrozenClock, RecordingJobs, RecordingNotifie
 from safelight.testing.memory_store import MemoryObjectStore
 from safelight.testing.samples import UPLOAD_TTL, rendition
 from safelight.upkeep.expire import expire_image
+from storing import KIND, ZOOM, World, an_image, key_of, noted_and_there, sweep
 
 GRACE = timedelta(hours=1)
 OWED = DeliveryId("d" * 32)
@@ -120,6 +121,21 @@ async def test_whoever_changes_the_renditions_of_an_image_that_is_purged_waits_f
 
     async with records.reading() as snapshot:
         assert not await snapshot.renditions(image.id)
+
+
+async def test_what_is_being_noted_as_the_sweep_comes_stays(records: SqlRecords, postgres_url: str):
+    world = World(records)
+    image = await an_image(world)
+
+    async with world.records.transaction() as tx:
+        await tx.add_rendition(ZOOM.as_rendition(image.id, KIND), attempt=image.attempt)
+        sweeping = asyncio.create_task(sweep(world, image))
+        await until_they_wait(postgres_url, 1)
+    await sweeping
+
+    noted, there = await noted_and_there(world, image)
+    assert key_of(ZOOM, image) in noted
+    assert noted == there
 
 
 async def test_text_that_postgres_does_not_know_is_its_callers_mistake(records: SqlRecords):

@@ -187,7 +187,7 @@ class WrongState(Refused):
 class ImageBusy(Refused):
     code = "image_busy"
     retryable = True
-    text = "Image {image_id!r} is being moved between public and protected. Ask again in a few seconds."
+    text = "Files of image {image_id!r} are being moved or removed. Ask again in a few seconds."
     image_id: str
 
 

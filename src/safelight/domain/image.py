@@ -209,7 +209,7 @@ class Image:
     position: int = 0
     """Its place among the images of its record and kind, ascending."""
     clear_due_at: datetime | None = None
-    """When to clear the side of the store, public or private, on which its renditions do not belong; ends with that."""
+    """When to remove what lies of it where it does not belong; until that is done, nobody begins to store more."""
     multipart_id: str | None = None
     """By what name the store knows the latest upload, where that comes in parts."""
 

@@ -40,7 +40,7 @@ class PurgeImage:
 
 @dataclass(frozen=True, slots=True)
 class ClearSide:
-    """Remove what lies on the side, public or private, on which an image's renditions do not belong."""
+    """Remove what lies of an image on the side, public or private, where it does not belong, or in no row."""
 
     image_id: ImageId
 

@@ -28,9 +28,10 @@ async def render_lazily(
     """Render the variant of a ready image, and return how many renditions were made; none where it is there already.
 
     Only what the kind declares as lazy is ever rendered. It does not take the image, so that two variants can be
-    rendered at once; where somebody else takes it meanwhile, to render it anew or to move it, nothing is kept and the
-    next reader asks again. Nothing is rendered while its owner is blocked, nor where another process has declared the
-    variant otherwise later: the next reader's job may reach that one. Raises what `render_variants` does.
+    rendered at once; where somebody else takes it meanwhile, to render it anew, to move or to clear it, nothing is kept
+    and the next reader asks again. Nothing is rendered until it is clear, while its owner is blocked, or where another
+    process has declared the variant otherwise later: the next reader's job may reach that one. Raises what
+    `render_variants` does.
     """
     async with records.reading() as snapshot:
         image = await snapshot.image(image_id)
@@ -39,7 +40,9 @@ async def render_lazily(
         declared_last = await snapshot.declared(image.kind)
     kind = kinds[image.kind]
     declared = kind.variants.get(variant)
-    if is_blocked or image.state is not State.READY or declared is None or not declared.lazy:
+    if is_blocked or image.state is not State.READY or image.clear_due_at is not None:
+        return 0
+    if declared is None or not declared.lazy:
         return 0
     if declared_last is not None and not declared_last.declaration.agrees(kind, variant):
         return 0

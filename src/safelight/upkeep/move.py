@@ -10,12 +10,12 @@ from enum import StrEnum
 
 from safelight.domain import keys
 from safelight.domain.errors import ObjectMissing, SafelightError
-from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, ImageId, State
+from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, State
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, ReceivingStore, StoredObject
 from safelight.ports.records import Records
 from safelight.upkeep.batches import all_of, batches
-from safelight.upkeep.sides import clear_side
+from safelight.upkeep.sides import clear_at_once
 from safelight.upkeep.transfer import differs, transfer
 
 AREAS = (keys.INCOMING, keys.PRIVATE, keys.PUBLIC)
@@ -101,7 +101,7 @@ async def clear_unwanted(
             await all_of((target.delete(stored.key) for stored in gone), how.parallel)
             strayed = [stored for stored in some if stored.key in images and _strays(stored, images[stored.key])]
             for image_id in {images[stored.key].id for stored in strayed}:
-                await _clear_side(image_id, both, records, clock)
+                await clear_at_once(image_id, records=records, objects=both, clock=clock)
             cleared += len(gone) + len(strayed)
     return cleared
 
@@ -155,13 +155,6 @@ def _sha256(stored: StoredObject, image: Image) -> str | None:
     """Return what the record knows of these bytes."""
     is_of_the_file = stored.key == keys.original(image.id)
     return image.verified.sha256 if image.verified and is_of_the_file else None
-
-
-async def _clear_side(image_id: ImageId, both: ObjectStore, records: Records, clock: Clock) -> None:
-    """Clear the other side as whoever moves an image does, so that nobody moves it back meanwhile."""
-    async with records.transaction() as tx:
-        await tx.sides.owe(image_id, at=clock.now())
-    await clear_side(image_id, records=records, objects=both, clock=clock)
 
 
 async def _images(some: Collection[StoredObject], records: Records) -> Mapping[keys.Key, Image]:

@@ -33,14 +33,14 @@ async def begin_reprocess(
 ) -> Image | None:
     """Note one more try, and return the image; None where no try is owed or due, or it is not for this process.
 
-    The try counts from its beginning: one that kills its worker counts as well. Should it fail, reconcile finds the
-    image when the next is due. Where the kinds file of this process is an older one, none is counted, and the job goes
-    back: another process may get it the next time.
+    The try counts from its beginning: one that kills its worker counts as well. Should it fail, or the image be cleared
+    first, reconcile finds it when the next is due. Where the kinds file of this process is an older one, none is
+    counted, and the job goes back: another process may get it the next time.
     """
     now = clock.now()
     async with records.transaction() as tx:
         image = await tx.image(image_id)
-        waits = not is_due(image.next_attempt_at, now=now)
+        waits = image.clear_due_at is not None or not is_due(image.next_attempt_at, now=now)
         if image.state is not State.READY or image.reprocess_wanted_at is None or waits:
             return None
         if await _is_for_a_newer_host(image.kind, kinds, tx):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from safelight.deeds.declared import is_older
 from safelight.domain.declaration import Declaration
-from safelight.domain.errors import WrongState
+from safelight.domain.errors import ImageBusy, WrongState
 from safelight.domain.events import Action, Origin
 from safelight.domain.geometry import Size, plan
 from safelight.domain.image import BYTES_OWED, Image, Rendition, State
@@ -63,8 +63,9 @@ async def reprocess_image(
     settled, unless only missing variants were asked for. Neither is done where another process has declared the kind
     otherwise meanwhile.
 
-    Raises WrongState where the image is not ready, or another worker took it; ObjectMissing where its original was not
-    kept; ObjectChanged where the original is not the file that was verified; ImageRejected.
+    Raises WrongState where the image is not ready, or another worker took it; ImageBusy where it is being moved or
+    cleared; ObjectMissing where its original was not kept; ObjectChanged where the original is not the file that was
+    verified; ImageRejected.
     """
     if image.state is not State.READY:
         raise WrongState(image_id=image.id, state=image.state)
@@ -72,6 +73,8 @@ async def reprocess_image(
         wanted = variants_to_render(image, await snapshot.renditions(image.id), kind, which)
     made: list[Rendition] = []
     if wanted:
+        if image.clear_due_at is not None:
+            raise ImageBusy(image_id=image.id)
         async with records.transaction() as tx:  # the attempt alone fences: a ready image needs no lease
             taken = await tx.take(image, now=State.READY, lease_until=clock.now())
         if taken is None:

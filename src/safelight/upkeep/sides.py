@@ -1,8 +1,9 @@
 """Sides: move an image's renditions between the public and the private side of the store, all or nothing.
 
-Objects belong on the side that the record says; what lies on the other is to be cleared. Whoever moves an image takes
-it first, and notes with that by when the other side must be clear. So however a move ends, what is left to do is the
-same, and until it is done or due nobody else begins: no copy is ever removed that somebody counts on.
+Objects belong on the side that the record says, each with a row; what lies elsewhere, or has none, is to be cleared.
+Whoever moves an image, or clears it, takes it first, and notes with that by when it must be clear. So however that
+ends, what is left to do is the same. Whoever had the image before notes nothing any more, and until it is clear nobody
+begins to store anything: nothing is ever removed that somebody counts on.
 """
 
 import asyncio
@@ -20,10 +21,10 @@ from safelight.ports.records import Records, Transaction
 from safelight.ports.signals import Signals
 
 AT_MOST = timedelta(minutes=1)
-"""How long a move may take, or a clearing."""
+"""How long a move may take, or a clearing; and how much later the storage may still do what it had begun."""
 
 TAKEN_FOR = 2 * AT_MOST
-"""How long a mover has an image: what the storage had begun when the time was over may still be done."""
+"""How long whoever moves or clears an image has it."""
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything was retired."""
@@ -59,10 +60,11 @@ async def move_renditions(
     return await _known(image.id, records)
 
 
-async def clear_side(image_id: ImageId, *, records: Records, objects: ObjectStore, clock: Clock) -> bool:
-    """Remove what lies on the side where the image's renditions do not belong; False where that is not due.
+async def clear_image(image_id: ImageId, *, records: Records, objects: ObjectStore, clock: Clock) -> bool:
+    """Remove what lies of the image where no row says that it does; False where that is not due.
 
-    Raises ImageNotFound, and StorageFailed: then it is due again.
+    A worker that was about to store something of it has lost it. Raises ImageNotFound, and StorageFailed: then it is
+    due again, as soon as no removal can be under way any more.
     """
     now = clock.now()
     async with records.transaction() as tx:
@@ -76,8 +78,18 @@ async def clear_side(image_id: ImageId, *, records: Records, objects: ObjectStor
         async with asyncio.timeout(AT_MOST.total_seconds()):
             await _clear(taken, records, objects, clock)
     except TimeoutError:
-        raise StorageFailed(f"clearing a side of image {image_id} took longer than {AT_MOST}") from None
+        raise StorageFailed(f"clearing image {image_id} took longer than {AT_MOST}") from None
     return True
+
+
+async def clear_at_once(image_id: ImageId, *, records: Records, objects: ObjectStore, clock: Clock) -> bool:
+    """Clear an image of which something was found that is to go; False where somebody else is at it. Raises the same.
+
+    Killed in between, it is done later.
+    """
+    async with records.transaction() as tx:
+        await tx.sides.owe(image_id, at=clock.now())
+    return await clear_image(image_id, records=records, objects=objects, clock=clock)
 
 
 @asynccontextmanager
@@ -179,22 +191,31 @@ async def _what_it_means(error: SafelightError, taken: Image, records: Records) 
 
 
 async def _clear(taken: Image, records: Records, objects: ObjectStore, clock: Clock) -> None:
-    """Clear the side that is not the record's, unless somebody else has the image by now, and note that."""
-    due_at = taken.clear_due_at
-    image = await _known(taken.id, records)  # whether a commit that broke was done, the record alone knows
+    """Clear the image, unless somebody else has it by now, and note that.
+
+    A removal that failed may be done later all the same: until then nobody may store the same again.
+    """
+    due_at, begun = taken.clear_due_at, False
+    async with records.reading() as snapshot:
+        image = await snapshot.image(taken.id)  # whether a commit that broke was done, the record alone knows
+        noted = (await snapshot.renditions_of([image.id], retired_since=EVER)).get(image.id, ())
     if due_at is None or image.clear_due_at != due_at:
         return
     try:
-        await _remove(image, objects)
+        for key in await _strays(image, noted, objects):
+            begun = True
+            await objects.delete(key)
     except SafelightError:
+        again_at = clock.now() + (AT_MOST if begun else timedelta(0))
         async with records.transaction() as tx:
-            await tx.sides.settle(image.id, due_at=due_at, again_at=clock.now())
+            await tx.sides.settle(image.id, due_at=due_at, again_at=again_at)
         raise
     async with records.transaction() as tx:
         await tx.sides.settle(image.id, due_at=due_at)
 
 
-async def _remove(image: Image, objects: ObjectStore) -> None:
-    async for stored in objects.list(keys.folder(image.id, public=not image.public)):
-        if stored.key != keys.original(image.id):
-            await objects.delete(stored.key)
+async def _strays(image: Image, noted: Collection[Rendition], objects: ObjectStore) -> list[keys.Key]:
+    """Return the keys of what lies where no row says that it does: first of what is on the wrong side."""
+    kept = {keys.original(image.id), *(keys.rendition(one, public=image.public) for one in noted)}
+    folders = [keys.folder(image.id, public=public) for public in (not image.public, image.public)]
+    return [stored.key for folder in folders async for stored in objects.list(folder) if stored.key not in kept]

@@ -1,27 +1,33 @@
 """Sweep: remove objects that no record asks for, and what was retired long enough ago."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from safelight.domain import keys
-from safelight.domain.errors import ObjectMissing, StorageFailed
-from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, Rendition, State
+from safelight.domain.errors import SafelightError
+from safelight.domain.image import BYTES_NEEDED, BYTES_OWED, Image, ImageId, Rendition, State
+from safelight.domain.keys import Key
 from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore, StoredObject
 from safelight.ports.records import Records
 from safelight.upkeep.batches import all_of, batches
-from safelight.upkeep.sides import EVER
+from safelight.upkeep.sides import EVER, clear_at_once
 from safelight.upkeep.turns import EVERYTHING
 
 REMOVED_AT_ONCE = 16
-"""Each takes two round trips to the store, and every upload ends so."""
+"""Each takes a round trip to the store, and every upload ends so."""
 
-IN_WORK = frozenset({State.UPLOADED, State.PROCESSING})
-"""States in which nothing of an image is removed: a worker may be about to store the very same object.
 
-What a killed worker stored, and the next stores again, has the same key. A removal may take its time on the way to the
-store, and would come after the second. Once the image is at its end, nobody stores what no row names.
-"""
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An object that no record asks for."""
+
+    key: Key
+    ready: ImageId | None
+    """Its image, where that is ready and may come to ask for the very same object again; of no other an image does."""
 
 
 async def sweep_orphans(
@@ -38,19 +44,20 @@ async def sweep_orphans(
 
     Incoming bytes stay until the upload URL has ended and `grace` has passed: until then it could write them anew. What
     is not named as we name objects is not ours, and stays. A rendition that was retired stays for `retired_for` (by
-    default as long as `grace`), because pages, caches and signed URLs may lead to it; and any rendition while its image
-    is in work, or to be rendered again. Only keys that begin with one of
+    default as long as `grace`), because pages, caches and signed URLs may lead to it. Only keys that begin with one of
     the `prefixes` are looked at.
 
-    Raises StorageFailed at the end where an orphan could not be removed: it does not keep the others.
+    Raises at the end what kept an orphan from being removed: it does not keep the others.
     """
     now = clock.now()
     await _forget_retired(records, now - (grace if retired_for is None else retired_for), batch)
-    before = now - grace
-    removal = _Removal(objects, before)
-    orphans = find_orphans(records=records, objects=objects, before=before, batch=batch, prefixes=prefixes)
+    removal = _Removal(records, objects, clock)
+    orphans = find_orphans(records=records, objects=objects, before=now - grace, batch=batch, prefixes=prefixes)
     async for some in batches(orphans, batch):
-        await all_of(map(removal.remove, some), REMOVED_AT_ONCE)
+        by_image = Counter(orphan.ready for orphan in some)
+        cleared = (removal.clear(image_id, count) for image_id, count in by_image.items() if image_id is not None)
+        removed = (removal.remove(orphan.key) for orphan in some if orphan.ready is None)
+        await all_of(chain(removed, cleared), REMOVED_AT_ONCE)
     if removal.failures:
         raise removal.failures[0]
     return removal.removed
@@ -64,33 +71,36 @@ async def _forget_retired(records: Records, before: datetime, batch: int) -> Non
 
 
 class _Removal:
-    """Removes orphans written before that moment, and knows how many, and what went wrong."""
+    """Removes orphans, and knows how many, and what went wrong."""
 
-    def __init__(self, objects: ObjectStore, before: datetime) -> None:
+    def __init__(self, records: Records, objects: ObjectStore, clock: Clock) -> None:
+        self._records = records
         self._objects = objects
-        self._before = before
+        self._clock = clock
         self.removed = 0
-        self.failures: list[StorageFailed] = []
+        self.failures: list[SafelightError] = []
 
-    async def remove(self, orphan: StoredObject) -> None:
-        """Remove the object, unless it was written anew since it was listed: then somebody wants it.
-
-        In a bucket the same bytes have the same ETag: only their time tells that they were written again.
-        """
+    async def remove(self, key: Key) -> None:
+        """Remove what nobody can ever ask for again."""
         try:
-            stored = await self._objects.head(orphan.key)
-            if stored.etag == orphan.etag and stored.modified_at < self._before:
-                await self._objects.delete(orphan.key)
-                self.removed += 1
-        except ObjectMissing:
-            pass
-        except StorageFailed as error:
+            await self._objects.delete(key)
+        except SafelightError as error:
+            self.failures.append(error)
+        else:
+            self.removed += 1
+
+    async def clear(self, image_id: ImageId, count: int) -> None:
+        """Remove so many orphans of a ready image, unless somebody is at it, who removes them, too."""
+        try:
+            if await clear_at_once(image_id, records=self._records, objects=self._objects, clock=self._clock):
+                self.removed += count
+        except SafelightError as error:
             self.failures.append(error)
 
 
 async def find_orphans(
     *, records: Records, objects: ObjectStore, before: datetime, batch: int, prefixes: Sequence[str] = EVERYTHING
-) -> AsyncIterator[StoredObject]:
+) -> AsyncIterator[Orphan]:
     """Yield the objects written before that moment that no record asks for. Changes nothing."""
     for prefix in prefixes:
         async for some in batches(objects.list(prefix), batch):
@@ -98,28 +108,35 @@ async def find_orphans(
                 yield orphan
 
 
-async def _orphans(some: Collection[StoredObject], records: Records, before: datetime) -> list[StoredObject]:
-    old = {stored.key: stored for stored in some if stored.modified_at < before}
+async def _orphans(some: Collection[StoredObject], records: Records, before: datetime) -> list[Orphan]:
+    old = {stored.key for stored in some if stored.modified_at < before}
     owners = {key: image_id for key in old if (image_id := keys.image_of(key)) is not None}
     async with records.reading() as snapshot:
         images = await snapshot.images(set(owners.values()))
         renditions = await snapshot.renditions_of(set(owners.values()), retired_since=EVER)
     return [
-        old[key]
+        Orphan(key, image_id if _may_come_again(key, images.get(image_id)) else None)
         for key, image_id in owners.items()
-        if not _wanted(old[key], images.get(image_id), renditions.get(image_id, ()), before)
+        if not _wanted(key, images.get(image_id), renditions.get(image_id, ()), before)
     ]
 
 
-def _wanted(stored: StoredObject, image: Image | None, renditions: Collection[Rendition], before: datetime) -> bool:
+def _wanted(key: Key, image: Image | None, renditions: Collection[Rendition], before: datetime) -> bool:
     if image is None or image.purged_at is not None:
         return False
-    if stored.key.startswith(keys.INCOMING):
+    if key.startswith(keys.INCOMING):
         return image.state in BYTES_NEEDED or image.expires_at > before
     if image.state in BYTES_OWED:
         return False
-    if stored.key == keys.original(image.id):
+    if key == keys.original(image.id):
         return image.original_kept or image.state in BYTES_NEEDED
-    if image.state in IN_WORK or image.reprocess_wanted_at is not None:
-        return True
-    return stored.key in {keys.rendition(one, public=image.public) for one in renditions}
+    if image.state is not State.READY or image.reprocess_wanted_at is not None:
+        return True  # the next worker may be about to store the same
+    return key in {keys.rendition(one, public=image.public) for one in renditions}
+
+
+def _may_come_again(key: Key, image: Image | None) -> bool:
+    """Whether it is a rendition of a ready image: a reader may ask for one, or the image be rendered anew or moved."""
+    if image is None or image.state is not State.READY:
+        return False
+    return not key.startswith(keys.INCOMING) and key != keys.original(image.id)

@@ -46,7 +46,7 @@ async def _images_of(some: Collection[OpenUpload], records: Records) -> Mapping[
 
 
 def _is_wanted(upload: OpenUpload, images: Mapping[ImageId, Image]) -> bool:
-    """Whether its record still waits for just this upload."""
+    """Whether its record still waits for just this upload. One that does not never will again."""
     image_id = keys.image_of(upload.key)
     image = images.get(image_id) if image_id is not None else None
     return image is not None and image.state is State.REQUESTED and image.multipart_id == upload.multipart_id

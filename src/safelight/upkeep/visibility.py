@@ -13,7 +13,7 @@ from safelight.ports.clock import Clock
 from safelight.ports.object_store import ObjectStore
 from safelight.ports.records import Records, Transaction
 from safelight.ports.signals import Signals
-from safelight.upkeep.sides import EVER, clear_side, move_renditions
+from safelight.upkeep.sides import EVER, clear_image, move_renditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def set_visibility(
     """Let anybody see a ready image, or only whoever may: its renditions move, and no old URL leads to them any more.
 
     All or nothing: when this raises, the image is as it was, but for StorageFailed, which can also mean that what lies
-    at the old URLs could not be removed yet; asking again does that. What is so already stays as it is.
+    at the old URLs could not be removed yet; asking again in a minute does that. What is so already stays as it is.
 
     Raises WrongState where the image is not ready, ImageBusy where it is being moved, and StorageFailed.
     """
@@ -62,7 +62,7 @@ async def _see_that_it_is_done(image: Image, records: Records, objects: ObjectSt
     """Finish what an earlier call left to do. Raises ImageBusy where that call is still at it."""
     if image.clear_due_at is None:
         return image
-    await clear_side(image.id, records=records, objects=objects, clock=clock)
+    await clear_image(image.id, records=records, objects=objects, clock=clock)
     async with records.reading() as snapshot:
         known = await snapshot.image(image.id)
     if known.clear_due_at is not None:

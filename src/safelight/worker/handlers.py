@@ -40,7 +40,7 @@ from safelight.upkeep.owed import begin_reprocess, give_up_reprocess
 from safelight.upkeep.purge import purge_image
 from safelight.upkeep.recover import recover_image
 from safelight.upkeep.reprocess import Which, reprocess_image
-from safelight.upkeep.sides import clear_side, owe_clearing
+from safelight.upkeep.sides import clear_image, owe_clearing
 from safelight.worker.outcomes import tell_of_image, tell_of_webhook, word_of
 from safelight.worker.persistence import persistently
 
@@ -256,7 +256,7 @@ class Handlers:
     async def _clear(self, image_id: ImageId) -> None:
         parts = self._parts
         with parts.metrics.step("clear"):
-            await clear_side(image_id, records=parts.records, objects=parts.objects, clock=parts.clock)
+            await clear_image(image_id, records=parts.records, objects=parts.objects, clock=parts.clock)
 
     async def _send(self, delivery_id: DeliveryId) -> None:
         parts = self._parts

@@ -16,7 +16,7 @@ from safelight.ports.records import Changes
 from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import ScriptedRenderer
 from safelight.upkeep.lazy import render_lazily
-from safelight.upkeep.sides import clear_side
+from safelight.upkeep.sides import clear_image
 
 ORIGINAL = b"the original"
 SHA = "ab" * 32
@@ -144,7 +144,7 @@ async def test_an_image_that_moves_to_the_other_side_meanwhile_leaves_nothing_on
             await tx.set_public(image.id, attempt=taken.attempt, public=False)
 
     assert await render(stage, image, renderer=Meddling(protect)) == 0
-    await clear_side(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+    await clear_image(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
 
     assert stage.queued() == [ClearSide(image.id)]
     assert not [key for key in await stage.keys() if key.startswith("public/")]

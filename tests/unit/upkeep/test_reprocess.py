@@ -20,7 +20,7 @@ from safelight.ports.renderer import Inspected, Rendered
 from safelight.testing.fakes import ScriptedRenderer
 from safelight.upkeep.owed import owe_reprocess
 from safelight.upkeep.reprocess import Which, reprocess_image, variants_to_render
-from safelight.upkeep.sides import clear_side
+from safelight.upkeep.sides import clear_image
 from safelight.upkeep.sweep import sweep_orphans
 from safelight.upkeep.visibility import set_visibility
 
@@ -356,7 +356,7 @@ async def test_an_image_that_is_protected_meanwhile_leaves_nothing_public_behind
     with pytest.raises(type(error) if error else WrongState):
         await reprocess(stage, image, kind, renderer=Protecting())
     late = {key for key in await stage.keys() if key.startswith(keys.PUBLIC)}
-    await clear_side(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+    await clear_image(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
 
     assert late
     assert stage.queued() == [ClearSide(image.id)]

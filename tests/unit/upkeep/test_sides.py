@@ -13,7 +13,7 @@ from safelight.domain.jobs import ClearSide
 from safelight.ports.records import Transaction
 from safelight.testing.samples import rendition
 from safelight.upkeep.reconcile import reconcile
-from safelight.upkeep.sides import AT_MOST, TAKEN_FOR, clear_side, move_renditions, recover_sides
+from safelight.upkeep.sides import AT_MOST, TAKEN_FOR, clear_image, move_renditions, recover_sides
 
 ALL = {"thumb", "wide", "poster"}
 
@@ -52,7 +52,7 @@ async def move(stage: Any, image: Image, flip: Any = flip, records: Any = None) 
 
 
 async def clear(stage: Any, image: Image) -> bool:
-    return await clear_side(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+    return await clear_image(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
 
 
 async def left_by_a_kill(stage: Any, image: Image, *, flipped: bool) -> None:

@@ -17,7 +17,7 @@ class SqlSides:
         self._run = statements
 
     async def take(self, known: Image, *, clear_due_at: datetime) -> Image | None:
-        """Make the image this mover's: attempt + 1, its other side to be cleared by then; None where one was faster."""
+        """Let one move or clear the image: attempt + 1, to be clear by then; None where another was faster."""
         as_known = (
             image.c.id == known.id,
             image.c.state == known.state,
@@ -30,11 +30,11 @@ class SqlSides:
         return None if row is None else image_from(row)
 
     async def owe(self, image_id: ImageId, *, at: datetime) -> None:
-        """Note that the other side is to be cleared, unless that is noted already."""
+        """Note that the image is to be cleared, unless that is noted already."""
         clear = (image.c.id == image_id, image.c.clear_due_at.is_(None))
         await self._run.execute(update(image).where(*clear).values(clear_due_at=at))
 
     async def settle(self, image_id: ImageId, *, due_at: datetime, again_at: datetime | None = None) -> None:
-        """Note that the other side is clear, or to be cleared again."""
+        """Note that the image is clear, or to be cleared again."""
         mine = (image.c.id == image_id, image.c.clear_due_at == due_at)
         await self._run.execute(update(image).where(*mine).values(clear_due_at=again_at))
