@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from chromium import pages_of, seen_by_chromium
-from safelight.http.wire import UploadRequestIn
+from safelight.http.wire.uploads import UploadRequestIn
 from safelight.testing.server import Server
 
 JWT_SECRET = "a secret of the page, which is long enough"

@@ -15,7 +15,8 @@ from safelight.http.auth import ApiParts, ApiRequest, caller_of, may_see
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.show_routes import acceptable
-from safelight.http.wire import GalleryIn, GalleryOut, ShownOut, parse
+from safelight.http.wire.gallery import GalleryIn, GalleryOut, ShownOut
+from safelight.http.wire.parse import parse
 from safelight.journey.deliver_many import Gallery, Sources, show_many
 
 

@@ -25,7 +25,7 @@ from safelight.http.openapi import REACHING, problems, success
 from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
 from safelight.http.reports import no_news_response, report_of, report_response, revision_in, standing_of
-from safelight.http.wire import EventOut, PageOut
+from safelight.http.wire.images import EventOut, PageOut
 from safelight.journey.check import Standing, check_image, follow_image
 from safelight.ports.snapshot import ImageFilter
 from safelight.upkeep.delete import delete_image

@@ -15,15 +15,14 @@ from litestar.openapi.spec import Components, License, SecurityRequirement, Secu
 
 from safelight.domain import errors, formats, image, report
 from safelight.domain.errors import SafelightError
-from safelight.http import wire, wire_parts
 from safelight.http.idempotency import HEADER, KEY_PATTERN
 from safelight.http.problems import CONTENT_TYPE, STATUS
-from safelight.http.wire import ProblemOut
+from safelight.http.wire import gallery, images, kinds, owners, parts, problem, records, uploads
 
 Responses = dict[int, ResponseSpec]
 Schema = Mapping[str, Any]
 
-SHAPES = (wire, wire_parts, report, image, formats)
+SHAPES = (gallery, images, kinds, owners, parts, problem, records, uploads, report, image, formats)
 """The modules whose classes are shapes of the JSON."""
 
 TAGS = {
@@ -172,7 +171,9 @@ def problems(*possible: type[SafelightError], limited: bool = True) -> Responses
     for error in dict.fromkeys(several):
         codes[STATUS[error]].append(error.code)
     return {
-        status: ResponseSpec(ProblemOut, generate_examples=False, description=", ".join(found), media_type=CONTENT_TYPE)
+        status: ResponseSpec(
+            problem.ProblemOut, generate_examples=False, description=", ".join(found), media_type=CONTENT_TYPE
+        )
         for status, found in sorted(codes.items())
     }
 

@@ -12,7 +12,7 @@ from safelight.http.callers import WHO, By
 from safelight.http.openapi import problems
 from safelight.http.parts import Parts
 from safelight.http.paths import OwnerId, word
-from safelight.http.wire import ErasedOut, OwnerOut
+from safelight.http.wire.owners import ErasedOut, OwnerOut
 from safelight.upkeep.erase import erase_owner
 from safelight.upkeep.owners import block_owner, unblock_owner
 

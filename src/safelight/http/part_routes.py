@@ -10,8 +10,8 @@ from safelight.http.auth import ApiParts, ApiRequest, PathId
 from safelight.http.callers import WHO
 from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.uploaders import SECRET, UPLOADERS, writable
-from safelight.http.wire import parse
-from safelight.http.wire_parts import PartOut, PartsIn, PartsOut, PartsSeenOut
+from safelight.http.wire.parse import parse
+from safelight.http.wire.parts import PartOut, PartsIn, PartsOut, PartsSeenOut
 from safelight.journey.see_parts import see_parts
 from safelight.journey.sign_parts import sign_parts
 

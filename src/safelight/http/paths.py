@@ -11,7 +11,7 @@ from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSe
 
 from safelight.domain.errors import RequestInvalid
 from safelight.domain.image import Attachment
-from safelight.http.wire import Word
+from safelight.http.wire.parse import Word
 
 RAW = ("/v1/records/", "/v1/owners/")
 """What the paths begin with, once decoded, whose parts are still percent-encoded when a route gets them."""

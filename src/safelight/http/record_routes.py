@@ -24,7 +24,8 @@ from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.parts import Parts
 from safelight.http.paths import RecordId, RecordType, record_in
 from safelight.http.reports import report_of
-from safelight.http.wire import AttachedOut, PlacedIn, RemovedOut, parse
+from safelight.http.wire.parse import parse
+from safelight.http.wire.records import AttachedOut, PlacedIn, RemovedOut
 from safelight.journey.attach import Wanted, attach_image
 from safelight.journey.check import Standing
 from safelight.upkeep.delete_record import delete_record

@@ -12,7 +12,8 @@ from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of, find_im
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.reports import report_response, standing_of
-from safelight.http.wire import VerdictIn, parse
+from safelight.http.wire.images import VerdictIn
+from safelight.http.wire.parse import parse
 from safelight.upkeep.review import Review, review_image
 
 

@@ -36,7 +36,7 @@ from safelight.http.parts import Parts
 from safelight.http.prefer import wanted_wait
 from safelight.http.rate_headers import headers_of
 from safelight.http.rates import COUNTED_AS, Count
-from safelight.http.wire import KindOut, KindsOut
+from safelight.http.wire.kinds import KindOut, KindsOut
 from safelight.journey.deliver import Patience, show_variant
 from safelight.ports.rate_limiter import Remaining
 

@@ -14,7 +14,7 @@ from safelight.http.callers import WHO, By
 from safelight.http.openapi import REACHING, problems
 from safelight.http.parts import Parts
 from safelight.http.uploaders import SECRET
-from safelight.http.wire import TokensOut
+from safelight.http.wire.images import TokensOut
 from safelight.upkeep.give_token import give_read_token
 from safelight.upkeep.revoke_tokens import revoke_tokens
 

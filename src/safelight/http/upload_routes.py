@@ -16,7 +16,8 @@ from safelight.http.openapi import BODY, BODY_SHAPE, REACHING, problems
 from safelight.http.rate_headers import headers_of_owner
 from safelight.http.reports import report_response, standing_of
 from safelight.http.uploaders import SECRET, UPLOADERS, writable
-from safelight.http.wire import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn, parse
+from safelight.http.wire.parse import parse
+from safelight.http.wire.uploads import RequestedOut, ResignedOut, ResignIn, UploadOut, UploadRequestIn
 from safelight.journey.confirm import confirm_upload
 from safelight.journey.request import request_upload
 from safelight.journey.resign import resign_upload

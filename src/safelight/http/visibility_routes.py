@@ -11,7 +11,8 @@ from safelight.http.auth import ApiParts, ApiRequest, PathId, caller_of
 from safelight.http.callers import WHO, By
 from safelight.http.openapi import BODY, BODY_SHAPE, problems
 from safelight.http.reports import report_of, standing_headers, standing_of
-from safelight.http.wire import VisibilityIn, VisibilityOut, parse
+from safelight.http.wire.images import VisibilityIn, VisibilityOut
+from safelight.http.wire.parse import parse
 from safelight.upkeep.visibility import set_visibility
 
 NOW_PUBLIC = (

@@ -1,4 +1,4 @@
-"""The JSON of uploads in parts."""
+"""Uploads in parts: which are asked for, where each goes, and which have come."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,0 +1,1 @@
+"""The JSON that comes in and goes out, parsed at the edge: past here no dict travels."""
