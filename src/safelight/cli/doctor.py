@@ -3,7 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated
 
@@ -71,18 +72,20 @@ class _HowFar:
             err.print(how_far, style="dim")
 
 
-async def _of_buckets(using: Settings) -> AsyncIterator[Finding]:
+async def _of_buckets(using: Settings) -> AsyncGenerator[Finding]:
     for url in buckets(using):
-        async for finding in examine_bucket(url, using, clock=SystemClock()):
-            yield finding
+        async with aclosing(examine_bucket(url, using, clock=SystemClock())) as of_bucket:
+            async for finding in of_bucket:
+                yield finding
 
 
-async def _examine(looking: AsyncIterator[Finding], *, quiet: bool) -> list[Finding]:
+async def _examine(looking: AsyncGenerator[Finding], *, quiet: bool) -> list[Finding]:
     findings = []
-    async for finding in looking:
-        findings.append(finding)
-        if not quiet:
-            out.print(_line(finding), soft_wrap=False)
+    async with aclosing(looking):  # where the reader of a pipe goes, printing ends the command
+        async for finding in looking:
+            findings.append(finding)
+            if not quiet:
+                out.print(_line(finding), soft_wrap=False)
     return findings
 
 

@@ -41,4 +41,13 @@ def load(name: str, lazy: Lazy) -> Any:
         alone = typer.Typer(add_completion=False)
         alone.command(name)(found)
         found = alone
-    return get_command(found)
+    return _flowing(get_command(found))
+
+
+def _flowing(command: Any) -> Any:
+    """Return the command, whose help breaks its lines where the terminal ends, not where the source does."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _flowing(inner)
+    return command

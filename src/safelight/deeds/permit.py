@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from safelight.domain import keys
-from safelight.domain.errors import StorageFailed, TooLarge
+from safelight.domain.errors import StorageFailed, TooLarge, UnsupportedTransport
 from safelight.domain.image import Image, NewImage
 from safelight.domain.multipart import Division
 from safelight.ports.multipart import MULTIPART, Multipart
@@ -56,16 +56,7 @@ async def permitted_upload(
     if multipart is not None and image.declared_bytes > multipart.largest_bytes:
         raise TooLarge(actual=image.declared_bytes, allowed=multipart.largest_bytes)
     if multipart is None or not multipart.begins or not _goes_in_parts(image, transport):
-        yield Permitted(
-            signer.sign_upload(
-                key,
-                declared_bytes=image.declared_bytes,
-                content_type=image.declared_type,
-                checksum=image.checksum,
-                expires_at=expires_at,
-                transport=transport.wanted or "put",
-            )
-        )
+        yield Permitted(_signed(image, key, transport, objects=objects, signer=signer, expires_at=expires_at))
         return
     multipart_id = await multipart.begin(key, content_type=image.declared_type)
     try:
@@ -79,6 +70,31 @@ async def give_up_parts(image: Image, objects: ObjectStore) -> None:
     """Give up the upload in parts that a record names, if it does. What cannot be removed now, the sweep finds."""
     if image.multipart_id is not None and objects.multipart is not None:
         await _abort(objects.multipart, keys.incoming_of(image, image.upload_attempt), image.multipart_id)
+
+
+def _signed(
+    image: Image | NewImage,
+    key: keys.Key,
+    transport: Transport,
+    *,
+    objects: ObjectStore,
+    signer: Signer,
+    expires_at: datetime,
+) -> SignedUpload:
+    """Return the permission to send a file whole. Raises UnsupportedTransport, which names every one that there is."""
+    try:
+        return signer.sign_upload(
+            key,
+            declared_bytes=image.declared_bytes,
+            content_type=image.declared_type,
+            checksum=image.checksum,
+            expires_at=expires_at,
+            transport=transport.wanted or "put",
+        )
+    except UnsupportedTransport as error:
+        if objects.multipart is not None and objects.multipart.begins:
+            error.supported += f", {MULTIPART}"
+        raise
 
 
 def _goes_in_parts(image: Image | NewImage, transport: Transport) -> bool:

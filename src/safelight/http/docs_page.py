@@ -91,7 +91,8 @@ def _operation(call: _Call) -> Iterator[str]:
     operation = call.operation
     yield f'<article id="{call.anchor}">'
     yield f'<h3><span class="method {call.method}">{call.method}</span><code>{escape(call.path)}</code></h3>'
-    yield f"<p><b>{_text(operation['summary'])}</b> {_text(operation['description'])}</p>"
+    summary = _text(operation["summary"])
+    yield f"<p><b>{summary if summary.endswith('?') else f'{summary}.'}</b> {_text(operation['description'])}</p>"
     takes = [
         (f"<code>{escape(parameter['name'])}</code>", _place(parameter), _text(parameter.get("description", "")))
         for parameter in operation.get("parameters", ())
@@ -99,7 +100,7 @@ def _operation(call: _Call) -> Iterator[str]:
     if "requestBody" in operation:
         takes.append(("body", _content(operation["requestBody"]), "JSON"))
     yield from _table("Takes", takes)
-    yield from _table("Answers", [_answer(*each) for each in operation["responses"].items()])
+    yield from _table("Answers", [_answer(*each) for each in sorted(operation["responses"].items())])
     yield "</article>"
 
 

@@ -30,8 +30,8 @@ TAGS = {
     "1 Request": (
         "Ask for leave to upload. The bytes go to the signed URL in the answer, which is step 2: `PUT` the file there "
         "with `upload.headers`; or, asked for with `transport` `post`, send a multipart form with `upload.fields` and "
-        "the file as its last field. 201 says that it is stored, 412 that it was before. With `transport` `multipart`, "
-        "ask `upload.url` for the URLs of parts, and `PUT` each part there."
+        "the file as its last field. Any status from 200 to 299 says that it is stored, 412 that it was before. With "
+        "`transport` `multipart`, ask `upload.url` for the URLs of parts, and `PUT` each part there."
     ),
     "3 Confirm": "Say that the bytes are there. Step 4, the processing, begins by itself.",
     "5 Check": "Ask, wait or listen until the image is ready.",

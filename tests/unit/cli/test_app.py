@@ -29,6 +29,14 @@ def test_every_command_can_be_loaded_and_is_listed(run: Run) -> None:
         assert f" {name} " in listed
 
 
+def test_help_breaks_its_lines_where_the_terminal_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+
+    told = run("storage", "migrate", "--help").stdout
+
+    assert "Nothing is removed from the old store." in told
+
+
 @pytest.mark.parametrize("words", [["--help"], ["upload", "--help"]])
 def test_what_needs_no_server_loads_none(words: list[str]) -> None:
     program = (

@@ -1,6 +1,7 @@
 """The documentation page: whole, harmless, and nothing on it but what the document says."""
 
 import json
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_every_call_and_every_shape_has_its_place(page: Page):
     assert len(page.ids) == len(set(page.ids))
     assert set(page.ids) == calls | set(DOCUMENT["components"]["schemas"])
     assert all(path in page.text for path in DOCUMENT["paths"])
+
+
+def test_answers_stand_in_the_order_of_their_statuses(page: Page):
+    of_a_request = page.text.partition("Ask to upload an image.")[2].partition("Get a fresh upload URL")[0]
+
+    statuses = re.findall(r"(?<![0-9])[2-5][0-9]{2}(?=[A-Z])", of_a_request)
+
+    assert len(statuses) > 1
+    assert statuses == sorted(statuses)
 
 
 def test_every_link_leads_somewhere_on_this_server(page: Page):

@@ -126,12 +126,18 @@ async def test_whoever_asks_for_a_transport_gets_it(stage: Any, transport: str, 
     assert isinstance(made.upload, PartedUpload) is parted
 
 
+async def test_a_transport_that_there_is_not_is_refused_with_all_that_there_are(stage: Any):
+    with pytest.raises(UnsupportedTransport, match="multipart"):
+        await request(stage, transport="tus")
+
+
 async def test_a_store_that_takes_no_parts_takes_large_files_whole_and_says_so_where_parts_are_asked_for(stage: Any):
     stage.objects.multipart = None
 
     assert not isinstance((await request(stage)).upload, PartedUpload)
-    with pytest.raises(UnsupportedTransport):
+    with pytest.raises(UnsupportedTransport) as refused:
         await request(stage, transport="multipart")
+    assert "multipart" not in refused.value.supported
 
 
 async def test_a_store_that_ends_what_was_begun_takes_new_files_whole(stage: Any):

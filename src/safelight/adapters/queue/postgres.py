@@ -100,9 +100,11 @@ class PostgresQueue:
                 with storage_failures():
                     await self._run(Work(handler, recover=recover, max_tries=self._max_tries), concurrency, grace)
             except StorageFailed as away:
-                log.warning("queue_broke_off", again_in=str(LONGEST_WAIT), code=away.code, reason=str(away))
+                log.warning(
+                    "queue_broke_off", again_in_seconds=LONGEST_WAIT.total_seconds(), code=away.code, reason=str(away)
+                )
             except Exception:
-                log.exception("queue_broke_off", again_in=str(LONGEST_WAIT))
+                log.exception("queue_broke_off", again_in_seconds=LONGEST_WAIT.total_seconds())
             await asyncio.sleep(LONGEST_WAIT.total_seconds())
 
     async def _run(self, work: Work, concurrency: int, grace: timedelta) -> None:

@@ -156,7 +156,8 @@ class WorkerQueries(Queries):
 
     def _note_loss(self, error: Exception) -> None:
         self._wait = FIRST_WAIT if self._wait is None else min(2 * self._wait, LONGEST_WAIT)
-        log.warning("queue_unreachable", reason=str(error) or type(error).__name__, again_in=str(self._wait))
+        seconds = self._wait.total_seconds()
+        log.warning("queue_unreachable", reason=str(error) or type(error).__name__, again_in_seconds=seconds)
 
     def _note_answer(self, heartbeat_timeout: timedelta) -> None:
         """After a time without Postgres, leave everybody the time to show that they live."""

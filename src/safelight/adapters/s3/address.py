@@ -131,7 +131,7 @@ def _endpoint(given: Mapping[str, str], profile: Profile, region: str) -> str:
 def _url(name: str, text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise ValueError(
-            f"has an {name} that is no address: write {name}=https://host or {name}=http://host:port, without a path; "
+            f"has no address as its {name}: write {name}=https://host or {name}=http://host:port, without a path; "
             "the bucket is named once, before the question mark"
         )
     return text.rstrip("/")

@@ -88,6 +88,6 @@ class BucketRules:
             blocked = " and Block Public Access must let it" if what is POLICY and right == what.may_write else ""
             raise StorageFailed(
                 f"the {what.name} of bucket {self._requests.address.bucket} is refused to our credentials",
-                f"Give them the right {right}{blocked}",
+                f"See that they are right, and give them the right {right}{blocked}",
             )
         raise refusal(self._requests.address, answer.status_code, answer.text)

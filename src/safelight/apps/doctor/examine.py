@@ -1,7 +1,8 @@
 """The whole examination, in order: what is looked at, and what can only be looked at when the rest is well."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -71,10 +72,11 @@ OF_ALL_ELSE: Sequence[Check] = (
 
 async def examine(
     settings: Settings, *, clock: Clock, whole: bool = False, tell: Callable[[str], None] = ignore
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """Yield what each check finds, as soon as it has. Changes nothing; works beside a running server.
 
     What might take long is looked at in part, and its finding says so; or, `whole`, all of it, and `tell` hears of it.
+    Whoever breaks off closes it, so that what it has opened is closed in turn.
     """
     on_postgres = settings.database_url is not None
     running = on_postgres or is_locked(settings.data)
@@ -84,14 +86,15 @@ async def examine(
     for finding in (of_bucket := await _run(objects.bucket, visit)):
         yield finding
     visit = replace(visit, bucket_answers=all(finding.level is Level.OK for finding in of_bucket))
-    async for finding in _on_postgres(visit) if on_postgres else _data(visit):
-        yield finding
+    async with aclosing(_on_postgres(visit) if on_postgres else _data(visit)) as of_data:
+        async for finding in of_data:
+            yield finding
     for check in OF_ALL_ELSE:
         for finding in await _run(check, visit):
             yield finding
 
 
-async def _data(visit: Visit) -> AsyncIterator[Finding]:
+async def _data(visit: Visit) -> AsyncGenerator[Finding]:
     """Examine the data folder: its records only where the folder is well, and the database whole."""
     for check in (folder.data_folder, *OF_THE_FOLDER, database.database):
         found = await _run(check, visit)
@@ -101,13 +104,14 @@ async def _data(visit: Visit) -> AsyncIterator[Finding]:
             return
     opened = SqliteDatabase(visit.settings.data / DATABASE_FILE)
     try:
-        async for finding in _records(visit, opened, OF_THE_RECORDS):
-            yield finding
+        async with aclosing(_records(visit, opened, OF_THE_RECORDS)) as of_records:
+            async for finding in of_records:
+                yield finding
     finally:
         await opened.close()
 
 
-async def _on_postgres(visit: Visit) -> AsyncIterator[Finding]:
+async def _on_postgres(visit: Visit) -> AsyncGenerator[Finding]:
     """Examine what several hosts share; of the folder only what is in use."""
     of_folder = OF_THE_FOLDER if visit.settings.storage_url is None and visit.settings.data.is_dir() else ()
     for check in (*of_folder, *(() if of_folder else (keyring.keyring,)), postgres.database):
@@ -115,12 +119,15 @@ async def _on_postgres(visit: Visit) -> AsyncIterator[Finding]:
         for finding in found:
             yield finding
     if found[0].level is Level.OK:
-        async with postgres.opened(visit) as opened:
-            async for finding in _records(visit, opened, (*OF_POSTGRES, *OF_THE_RECORDS)):
+        async with (
+            postgres.opened(visit) as opened,
+            aclosing(_records(visit, opened, (*OF_POSTGRES, *OF_THE_RECORDS))) as of_records,
+        ):
+            async for finding in of_records:
                 yield finding
 
 
-async def _records(visit: Visit, database: Database, checks: Sequence[Check]) -> AsyncIterator[Finding]:
+async def _records(visit: Visit, database: Database, checks: Sequence[Check]) -> AsyncGenerator[Finding]:
     for check in checks:
         async with database.reading() as connection:
             found = await _run(check, visit, connection)

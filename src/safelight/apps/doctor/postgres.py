@@ -8,9 +8,9 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.engine import SqliteDatabase
-from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
+from safelight.adapters.records.migrate_postgres import present_postgres_revision
 from safelight.adapters.records.postgres import ANSWER_WITHIN, PostgresDatabase
-from safelight.adapters.records.revisions import every_revision
+from safelight.adapters.records.revisions import every_revision, lacking
 from safelight.adapters.records.tables import image
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
@@ -43,18 +43,19 @@ async def opened(visit: Visit) -> AsyncIterator[PostgresDatabase]:
 async def database(visit: Visit) -> list[Finding]:
     """Connect, and compare the revision with what this version knows."""
     try:
-        lacking = await pending_postgres_migrations(_url(visit))
+        present = await present_postgres_revision(_url(visit))
         async with opened(visit) as postgres, postgres.glancing() as connection:
             version = await _one(connection, "SELECT current_setting('server_version')")
             size = await _one(connection, "SELECT pg_database_size(current_database())")
     except StorageFailed as error:
         return wrong("database", error.reason, error.cure)
-    if lacking:
-        seen = f"it lacks the tables of this version: {', '.join(lacking)}"
-        first = lacking == every_revision()
+    if missing := lacking(present):
+        seen = f"it lacks the tables of this version: {', '.join(missing)}"
+        first = present is None
         cure = "First run, once: safelight migrate" if first else "While everything runs: safelight migrate"
         return wrong("database", "it has no tables yet" if first else seen, cure)
-    return fine("database", f"Postgres {version}, of this version; {int(str(size)) / MB:,.1f} MB")
+    of = "this version" if present in every_revision() else f"a later version ({present}), on which this one works yet"
+    return fine("database", f"Postgres {version}, of {of}; {int(str(size)) / MB:,.1f} MB")
 
 
 async def connections(visit: Visit, connection: AsyncConnection) -> list[Finding]:

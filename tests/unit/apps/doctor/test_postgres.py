@@ -42,6 +42,19 @@ async def test_a_database_that_is_migrated_is_fine(on_postgres: MakeVisit) -> No
     assert found.seen.startswith("Postgres ")
 
 
+async def test_a_later_version_is_named_where_this_one_works_on_its_tables(
+    on_postgres: MakeVisit, postgres_url: str
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+
+    (found,) = await checks.database(on_postgres())
+
+    assert found.level is Level.OK
+    assert "a later version (9999)" in found.seen
+
+
 async def test_an_empty_database_wants_to_be_migrated(visit: MakeVisit, postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.create_database(f"bare_{tmp_path.name}")
 

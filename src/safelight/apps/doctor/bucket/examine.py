@@ -1,7 +1,7 @@
 """The examination of a bucket, in order."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import httpx
 
@@ -47,7 +47,7 @@ def buckets(settings: Settings) -> list[str]:
     return [one for one in named if one is not None and is_bucket(one)]
 
 
-async def examine_bucket(url: str, settings: Settings, *, clock: Clock) -> AsyncIterator[Finding]:
+async def examine_bucket(url: str, settings: Settings, *, clock: Clock) -> AsyncGenerator[Finding]:
     """Yield what each probe finds. Writes a few small objects, and removes them; works beside running servers."""
     try:
         async with open_bench(S3Address.parse(url), settings, clock) as bench:
