@@ -15,9 +15,11 @@ from safelight.domain.who import SYSTEM
 from safelight.ports.records import Changes, Records
 from safelight.ports.renderer import Inspected, Part, Recipe, Rendered
 from safelight.testing.contracts.records import image_in
-from safelight.testing.fakes import NOW, FrozenClock, RecordingSignals
+from safelight.testing.fakes import NOW, CountingIds, FrozenClock, RecordingSignals
 from safelight.testing.memory_store import MemoryObjectStore
+from safelight.upkeep.delete import delete_image
 from safelight.upkeep.lazy import render_lazily
+from safelight.upkeep.purge import purge_image
 from safelight.upkeep.reprocess import Which, reprocess_image
 from safelight.upkeep.sides import clear_image
 from safelight.upkeep.sweep import sweep_orphans
@@ -118,6 +120,16 @@ async def to_the_other_side(world: World, image: Image) -> None:
 async def sweep(world: World, _: Image) -> int:
     """Remove whatever nobody asks for."""
     return await sweep_orphans(records=world.records, objects=world.objects, clock=world.clock, grace=GRACE, batch=10)
+
+
+async def delete(world: World, image: Image) -> None:
+    """Delete the image, and remove all that it has."""
+    known = await world.stored(image)
+    signals, ids = world.signals, CountingIds()
+    await delete_image(
+        known, Origin(SYSTEM), records=world.records, signals=signals, clock=world.clock, ids=ids, told=False
+    )
+    await purge_image(image.id, records=world.records, objects=world.objects, clock=world.clock, grace=GRACE)
 
 
 async def settle(world: World, image: Image) -> None:

@@ -98,6 +98,18 @@ async def test_nothing_is_rendered_of_an_owner_that_is_blocked(stage: Any):
     assert renderer.recipes == []
 
 
+async def test_nothing_is_rendered_until_the_image_is_clear(stage: Any):
+    """What is being removed could be the very same."""
+    image = await ready_image(stage)
+    async with stage.records.transaction() as tx:
+        await tx.sides.owe(image.id, at=stage.clock.now())
+    before = await render(stage, image)
+
+    await clear_image(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+
+    assert (before, await render(stage, image)) == (0, 1)
+
+
 async def test_what_is_stored_of_an_earlier_declaration_is_retired(stage: Any):
     image = await ready_image(stage)
     async with stage.records.transaction() as tx:

@@ -14,6 +14,7 @@ from safelight.domain.kind import Kind
 from safelight.domain.variant import fit
 from safelight.ports.records import Changes
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess, owe_reprocess
+from safelight.upkeep.sides import clear_image
 
 
 async def ready(stage: Any, *, original_kept: bool = True, **changes: object) -> Image:
@@ -67,6 +68,21 @@ async def test_an_image_that_is_not_ready_is_refused(stage: Any, state: State):
         await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     assert await stage.stored(image.id) == image
+
+
+async def test_until_the_image_is_clear_no_try_is_due_and_none_counts(stage: Any):
+    image = await ready(stage)
+    await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
+    async with stage.records.transaction() as tx:
+        await tx.sides.owe(image.id, at=stage.clock.now())
+    before = await begin(stage, image)
+
+    await clear_image(image.id, records=stage.records, objects=stage.objects, clock=stage.clock)
+    begun = await begin(stage, image)
+
+    assert before is None
+    assert begun is not None
+    assert begun.reprocess_tries == 1
 
 
 async def test_a_try_counts_from_its_beginning_and_the_next_is_due_later(stage: Any):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
-from safelight.domain.errors import ImageRejected, ObjectChanged, ObjectMissing, Reason, WrongState
+from safelight.domain.errors import ImageBusy, ImageRejected, ObjectChanged, ObjectMissing, Reason, WrongState
 from safelight.domain.events import Action
 from safelight.domain.formats import InputFormat, OutputFormat
 from safelight.domain.geometry import Size, plan
@@ -362,6 +362,17 @@ async def test_an_image_that_is_protected_meanwhile_leaves_nothing_public_behind
     assert stage.queued() == [ClearSide(image.id)]
     assert not {key for key in await stage.keys() if key.startswith(keys.PUBLIC)}
     assert {one.variant for one in await stage.renditions(image.id)} == {"thumb", "wide"}
+
+
+async def test_an_image_that_is_being_cleared_is_not_rendered(stage: Any):
+    image = await ready_image(stage)
+    async with stage.records.transaction() as tx:
+        await tx.sides.owe(image.id, at=stage.clock.now())
+
+    with pytest.raises(ImageBusy):
+        await reprocess(stage, await stage.stored(image.id), declared(thumb=THUMB, wide=WIDE))
+
+    assert await shown(stage, image) == {("thumb", OLD_THUMB.fingerprint), ("wide", WIDE.fingerprint)}
 
 
 async def test_where_another_process_declared_the_kind_otherwise_nothing_is_retired_nor_settled(stage: Any):

@@ -1,29 +1,37 @@
 """Whoever is killed, and whoever is at it at the same moment: what is noted is there, and what is there is noted."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from safelight.domain.errors import ImageBusy, StorageFailed, WrongState
+from safelight.adapters.records.engine import WRITER_PRAGMAS
+from safelight.adapters.records.store import open_records
+from safelight.domain.errors import ImageBusy, ObjectMissing, StorageFailed, WrongState
 from safelight.domain.image import Image
 from safelight.domain.keys import Key
 from safelight.ports.records import Records, Transaction
+from safelight.testing.fakes import RecordingJobs
 from safelight.upkeep.sides import AT_MOST, clear_image
-from storing import DEEDS, THUMB, ZOOM, Deed, World, an_image, key_of, lazily, noted_and_there, settle, sweep
+from storing import DEEDS, THUMB, ZOOM, Deed, World, an_image, delete, key_of, lazily, noted_and_there, settle, sweep
 
 MANY = 3
 """Steps that each deed has at least."""
 
 
 @pytest.fixture
-def world(stage: Any) -> World:
-    return World(stage.records)
+async def world(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Nobody pulls the plug of these records: some thousand commits need not wait for the disk."""
+    monkeypatch.setattr("safelight.adapters.records.engine.WRITER_PRAGMAS", (*WRITER_PRAGMAS, "synchronous=OFF"))
+    path = shutil.copy(empty_database, tmp_path / "records.db")
+    async with open_records(path, RecordingJobs()) as records:
+        yield World(records)
 
 
 class Killed(BaseException):
@@ -76,7 +84,7 @@ async def runs(world: World, deed: Deed, image: Image, number: int, happens: Cal
     process = OneProcess(world, number, happens)
     try:
         await deed(process.world, image)
-    except* (Killed, ImageBusy, WrongState):
+    except* (Killed, ImageBusy, WrongState, ObjectMissing):
         pass
     world.objects.before = lambda *_: asyncio.sleep(0)
     return process.steps >= number
@@ -114,6 +122,20 @@ async def test_whatever_another_does_meanwhile_what_is_noted_is_there_and_in_the
         assert await noted_and_there(world, image) == (noted, noted)
         if not met:
             break
+
+    assert number > MANY
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_an_image_that_is_deleted_meanwhile_keeps_nothing(world: World, deed: Deed):
+    for number in count(1):
+        image = await an_image(world, number)
+        met = await runs(world, deed, image, number, partial(delete, world, image))
+        await settle(world, image)
+
+        if not met:
+            break
+        assert await noted_and_there(world, image) == (set(), set())
 
     assert number > MANY
 
