@@ -119,7 +119,13 @@ def test_every_error_is_a_problem_with_the_id_of_its_request(api: Any, method: s
     assert problem["request_id"] == answer.headers["x-request-id"] == "by-the-test_1.2"
     assert problem["type"].endswith(code)
     assert problem["detail"]
-    assert status != 405 or answer.headers["allow"]
+    assert status != 405 or answer.headers["allow"] in problem["detail"]
+
+
+def test_whoever_asks_for_no_path_that_there_is_hears_where_all_are(api: Any):
+    lost = api.http.get("/").json()["detail"]
+
+    assert api.http.get(lost.rpartition(" ")[2]).headers["content-type"].startswith("text/html")
 
 
 def test_a_body_that_is_too_large_is_refused_with_the_id_of_its_request(api: Any):

@@ -32,7 +32,7 @@ from safelight.http.idempotency import honouring_keys
 from safelight.http.openapi import openapi_schema
 from safelight.http.parts import Parts
 from safelight.http.paths import RawPaths
-from safelight.http.problems import Problem, http_problem, problem
+from safelight.http.problems import Problem, http_problem, problem, wrong_method
 from safelight.http.rates import counted_by
 from safelight.http.request_id import request_id_of
 
@@ -83,6 +83,8 @@ EXPOSED = [
 ]
 """Response headers that scripts of allowed origins may read."""
 
+NOTHING_HERE = "There is nothing at this path. Every path that there is: /docs"
+
 
 def api(parts: Parts, *, version: str) -> Litestar:
     """Return the API over these parts."""
@@ -128,11 +130,20 @@ def _http_error(request: ApiRequest, error: HTTPException) -> Response[bytes]:
         case HTTPException(status_code=413):
             return _refused(request, RequestTooLarge(allowed=cast("int", request.app.request_max_body_size)))
         case HTTPException(status_code=status) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-            request_id = request_id_of(request.scope)
-            return _response(http_problem(status, detail=str(error.detail), headers=headers, request_id=request_id))
+            return _response(_of_http(error, request_id_of(request.scope)))
         case _:
             return _our_fault(request, error)
+
+
+def _of_http(error: HTTPException, request_id: str | None) -> Problem:
+    """Return the answer to what HTTP itself knows as an error."""
+    match error:
+        case HTTPException(status_code=404):
+            return http_problem(404, detail=NOTHING_HERE, request_id=request_id)
+        case HTTPException(status_code=405, headers={"allow": allowed}):
+            return wrong_method(allowed, request_id=request_id)
+        case _:
+            return http_problem(error.status_code, detail=str(error.detail), request_id=request_id)
 
 
 def _our_fault(request: ApiRequest, error: Exception) -> Response[bytes]:
