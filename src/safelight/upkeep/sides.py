@@ -44,16 +44,18 @@ async def move_renditions(
     old side is cleared later.
     """
     taken = await _take(image, records, clock)
+    until = asyncio.get_running_loop().time() + AT_MOST.total_seconds()
     try:
-        async with asyncio.timeout(AT_MOST.total_seconds()):
+        async with asyncio.timeout_at(until):
             await _Move(taken, records, objects).to_other_side(flip)
             await signals.changed(image.id)
             await _clear(taken, records, objects, clock)
     except TimeoutError:
         raise StorageFailed(f"moving the renditions of image {image.id} took longer than {AT_MOST}") from None
     except BaseException as error:
-        with suppress(SafelightError):
-            await _clear(taken, records, objects, clock)
+        with suppress(SafelightError, TimeoutError):
+            async with asyncio.timeout_at(until):
+                await _clear(taken, records, objects, clock)
         if isinstance(error, WrongState | ObjectMissing | ObjectChanged):
             raise await _what_it_means(error, taken, records) from None
         raise
@@ -66,8 +68,8 @@ async def clear_image(image_id: ImageId, *, records: Records, objects: ObjectSto
     A worker that was about to store something of it has lost it. Raises ImageNotFound, and StorageFailed: then it is
     due again, as soon as no removal can be under way any more.
     """
-    now = clock.now()
     async with records.transaction() as tx:
+        now = clock.now()  # its turn may have been long in coming
         image = await tx.image(image_id)
         if image.clear_due_at is None or image.clear_due_at > now:
             return False
@@ -162,8 +164,8 @@ class _Move:
 
 
 async def _take(image: Image, records: Records, clock: Clock) -> Image:
-    now = clock.now()
     async with records.transaction() as tx:
+        now = clock.now()
         known = await tx.image(image.id)
         if known.state is not image.state:
             raise WrongState(image_id=image.id, state=known.state)

@@ -1,7 +1,9 @@
 """However a move ends, the record says where the renditions are, and the other side is cleared in the end."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,6 +117,23 @@ async def test_a_move_that_takes_too_long_is_given_up_and_cleared_later(
     assert cleared
     assert (await stage.stored(image.id)).public
     assert await sides(image.id) == (ALL, set())
+
+
+async def test_what_is_tidied_up_after_a_failure_takes_no_longer(
+    stage: Any, image_with_files: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Later, somebody else may have the image."""
+    image = await image_with_files(public=True)
+    monkeypatch.setattr("safelight.upkeep.sides.AT_MOST", timedelta(seconds=0.2))
+
+    async def fail(_tx: Transaction, _taken: Image) -> None:
+        stage.objects.before = lambda *_: asyncio.Event().wait()  # no answer, ever
+        raise StorageFailed("the disk is full")
+
+    with pytest.raises(StorageFailed):
+        await move(stage, image, fail)
+
+    assert (await stage.stored(image.id)).clear_due_at is not None
 
 
 @pytest.mark.parametrize("flipped", [True, False])
