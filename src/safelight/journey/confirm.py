@@ -48,7 +48,7 @@ async def confirm_upload(
         async with records.transaction() as tx:
             confirmed = await tx.move(image.id, was=State.REQUESTED, now=State.UPLOADED, changes=changes)
             await tx.owners.see_unblocked(image.owner)
-            await tx.enqueue(ProcessImage(image.id))
+            await tx.enqueue(ProcessImage(image.id), run_at=now)  # as the record says: reconcile queues no second one
             await tx.audit(origin.event(Action.CONFIRMED, at=now, image=image))
     except WrongState:
         async with records.glance() as snapshot:

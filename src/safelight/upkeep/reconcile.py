@@ -57,9 +57,13 @@ async def reconcile(
         *(ClearSide(image.id) for image in unclear),
         *(SendWebhook(delivery.id) for delivery in unsettled),
     ]
-    for job, behind in (*_in_turn(waiting), *((job, None) for job in jobs)):
-        async with records.transaction() as tx:  # each alone: workers lock several jobs at once, in their own order
-            await tx.enqueue(job, behind=behind)
+    # Each in a transaction of its own: workers lock several jobs at once, in their own order.
+    for image, behind in _in_turn(waiting):
+        async with records.transaction() as tx:
+            await tx.enqueue(ProcessImage(image.id), run_at=image.next_attempt_at, behind=behind)
+    for job in jobs:
+        async with records.transaction() as tx:
+            await tx.enqueue(job)
     failures: list[SafelightError] = []
     for image in unconfirmed:
         try:
@@ -82,9 +86,9 @@ async def _answers(objects: ObjectStore) -> bool:
     return True
 
 
-def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Job, int]]:
-    """Yield the job of each image, with how many of its owner's have waited longer."""
+def _in_turn(waiting: Sequence[Image]) -> Iterator[tuple[Image, int]]:
+    """Yield each image with how many of its owner's have waited longer."""
     before = Counter[str | None]()
     for image in waiting:
-        yield ProcessImage(image.id), 0 if image.owner is None else before[image.owner]
+        yield image, 0 if image.owner is None else before[image.owner]
         before[image.owner] += 1

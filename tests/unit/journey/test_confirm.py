@@ -28,7 +28,7 @@ async def test_bytes_that_came_are_confirmed_and_queued(stage: Any):
     confirmed = await confirm(stage, image)
 
     assert confirmed.state is State.UPLOADED
-    assert stage.queued() == [ProcessImage(image.id)]
+    assert stage.jobs.queued == [(ProcessImage(image.id), confirmed.next_attempt_at)]
     assert stage.signals.changed_images == [image.id]
     assert await stage.actions(image.id) == [Action.CONFIRMED]
 

@@ -57,6 +57,19 @@ async def test_one_that_waits_for_its_next_try_is_queued_when_that_is_due(stage:
     assert (before, after) == (NOTHING, Found(1, 0, 0, 0))
 
 
+async def test_an_image_that_is_queued_for_its_time_is_not_queued_again_when_that_has_come(stage: Any):
+    image = await stage.image_in(State.PROCESSING)
+    again = stage.clock.now() + SOON
+    async with stage.records.transaction() as tx:
+        await tx.move(image.id, was=State.PROCESSING, now=State.UPLOADED, changes=Changes(next_attempt_at=again))
+        await tx.enqueue(ProcessImage(image.id), run_at=again)
+    stage.clock.advance(SOON)
+
+    await look(stage)
+
+    assert stage.jobs.queued == [(ProcessImage(image.id), again)]
+
+
 async def test_an_image_whose_worker_is_past_its_lease_is_queued(stage: Any):
     image = await stage.image_in(State.PROCESSING)
 
