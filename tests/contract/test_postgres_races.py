@@ -12,16 +12,18 @@ from safelight.adapters.records.outbox import after_commit
 from safelight.adapters.records.postgres import open_postgres_records
 from safelight.adapters.records.store import SqlRecords
 from safelight.domain.errors import RequestInvalid
-from safelight.domain.events import Delivery
-from safelight.domain.image import ImageId, State
+from safelight.domain.events import Delivery, Origin
+from safelight.domain.image import Attachment, ImageId, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.retry import Backoff
 from safelight.domain.urls import Links
+from safelight.domain.who import SYSTEM
 from safelight.journey.announce import Persistence, send_webhook
 from safelight.testing.contracts.records import image_in
-from safelight.testing.fakes import FrozenClock, RecordingJobs, RecordingNotifier, RecordingSignals
+from safelight.testing.fakes import CountingIds, FrozenClock, RecordingJobs, RecordingNotifier, RecordingSignals
 from safelight.testing.memory_store import MemoryObjectStore
-from safelight.testing.samples import UPLOAD_TTL, rendition
+from safelight.testing.samples import UPLOAD_TTL, new_image, rendition
+from safelight.upkeep.erase import erase_owner
 from safelight.upkeep.expire import expire_image
 from storing import KIND, ZOOM, World, an_image, key_of, noted_and_there, sweep
 
@@ -136,6 +138,34 @@ async def test_what_is_being_noted_as_the_sweep_comes_stays(records: SqlRecords,
     noted, there = await noted_and_there(world, image)
     assert key_of(ZOOM, image) in noted
     assert noted == there
+
+
+async def test_no_place_is_left_of_an_image_that_is_attached_elsewhere_while_its_owner_is_erased(
+    records: SqlRecords, postgres_url: str, clock: FrozenClock
+):
+    here, elsewhere = Attachment("user", "1"), Attachment("user", "2")
+    async with records.transaction() as tx:
+        await tx.places.lock(here, "avatar")
+        image = await tx.add(new_image(attached_to=here))
+
+    async with records.transaction() as tx:
+        for target in (here, elsewhere):
+            await tx.places.lock(target, image.kind)
+        erasing = asyncio.create_task(
+            erase_owner(
+                image.owner or "", Origin(SYSTEM), records=records, signals=RecordingSignals(), clock=clock,
+                ids=CountingIds(), told=False, batch=10,
+            )
+        )  # fmt: skip
+        await until_they_wait(postgres_url, 1)
+        await tx.places.attach(image.id, elsewhere, position=0, at=clock.now())
+        await tx.places.forget(here)
+    await erasing
+
+    connection = await asyncpg.connect(postgres_url)
+    places = await connection.fetch("SELECT id FROM place")
+    await connection.close()
+    assert not places
 
 
 async def test_text_that_postgres_does_not_know_is_its_callers_mistake(records: SqlRecords):

@@ -73,8 +73,10 @@ async def _counted(erased: Erased, removed: Sequence[Image], tx: Transaction) ->
 
 async def _forget(owner_id: str, some: Sequence[Image], tx: Transaction) -> None:
     """Forget whose these images were, now that they are over, and places that nothing else is at."""
-    await tx.owners.forget(owner_id, [image.id for image in some])
-    for target in {image.attached_to for image in some if image.attached_to is not None}:
+    ids = [image.id for image in some]
+    known = (await tx.images(ids)).values()  # until they were locked, they could be attached elsewhere
+    await tx.owners.forget(owner_id, ids)
+    for target in {image.attached_to for image in known if image.attached_to is not None}:
         await tx.places.forget(target)
 
 
