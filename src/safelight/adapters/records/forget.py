@@ -25,9 +25,13 @@ async def forget_purged(execute: Execute, before: datetime, *, limit: int) -> in
     ids = [row.id for row in (await execute(_some(old, limit))).all()]
     if not ids:
         return 0
-    for table, column in ((rendition, rendition.c.image_id), (delivery, delivery.c.image_id)):
-        await execute(delete(table).where(column.in_(ids)))
-    return await _delete(execute, delete(image).where(image.c.id.in_(ids)))
+    settled = delivery.c.settled_at.is_not(None)
+    await execute(delete(rendition).where(rendition.c.image_id.in_(ids)))
+    await execute(delete(delivery).where(delivery.c.image_id.in_(ids), settled))
+    told = ~exists().where(
+        delivery.c.image_id == image.c.id
+    )  # one may be owed since, by whoever deleted it just before
+    return await _delete(execute, delete(image).where(image.c.id.in_(ids), told))
 
 
 async def forget_audit(execute: Execute, before: datetime, *, limit: int) -> int:
