@@ -15,6 +15,7 @@ from documented import see_that_it_is_documented
 from safelight.adapters.disk.signer import DiskSigner
 from safelight.adapters.metrics import PrometheusMetrics
 from safelight.adapters.rates import MemoryRates
+from safelight.adapters.records.engine import WRITER_PRAGMAS
 from safelight.adapters.records.migrate import migrate
 from safelight.adapters.records.store import SqlRecords, open_records
 from safelight.adapters.seal import KeyringSeal
@@ -48,6 +49,7 @@ from safelight.testing.fakes import (
     RulesAtOnce,
 )
 from safelight.testing.memory_store import MemoryObjectStore
+from storing import World
 
 APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
 RING = Keyring({"a": b"a" * 32}, "a")
@@ -166,6 +168,15 @@ async def stage(tmp_path: Path, empty_database: Path) -> AsyncIterator[Stage]:
     jobs = RecordingJobs()
     async with open_records(tmp_path / "records.db", jobs) as records:
         yield Stage(records, jobs, kinds)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Nobody pulls the plug of these records: some thousand commits need not wait for the disk."""
+    monkeypatch.setattr("safelight.adapters.records.engine.WRITER_PRAGMAS", (*WRITER_PRAGMAS, "synchronous=OFF"))
+    path = shutil.copy(empty_database, tmp_path / "records.db")
+    async with open_records(path, RecordingJobs()) as records:
+        yield World(records)
 
 
 @pytest.fixture

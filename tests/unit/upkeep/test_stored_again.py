@@ -1,93 +1,18 @@
 """Whoever is killed, and whoever is at it at the same moment: what is noted is there, and what is there is noted."""
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from safelight.adapters.records.engine import WRITER_PRAGMAS
-from safelight.adapters.records.store import open_records
-from safelight.domain.errors import ImageBusy, ObjectMissing, StorageFailed, WrongState
-from safelight.domain.image import Image
+from one_process import kill, runs
+from safelight.domain.errors import StorageFailed
 from safelight.domain.keys import Key
-from safelight.ports.records import Records, Transaction
-from safelight.testing.fakes import RecordingJobs
 from safelight.upkeep.sides import AT_MOST, clear_image
 from storing import DEEDS, THUMB, ZOOM, Deed, World, an_image, delete, key_of, lazily, noted_and_there, settle, sweep
 
 MANY = 3
 """Steps that each deed has at least."""
-
-
-@pytest.fixture
-async def world(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """Nobody pulls the plug of these records: some thousand commits need not wait for the disk."""
-    monkeypatch.setattr("safelight.adapters.records.engine.WRITER_PRAGMAS", (*WRITER_PRAGMAS, "synchronous=OFF"))
-    path = shutil.copy(empty_database, tmp_path / "records.db")
-    async with open_records(path, RecordingJobs()) as records:
-        yield World(records)
-
-
-class Killed(BaseException):
-    """The process is no more."""
-
-
-async def kill() -> None:
-    raise Killed
-
-
-class OneProcess:
-    """Records and store as one process has them, in which something happens at its n-th step. Fulfils `Records`.
-
-    A step comes before each change of the store, and before and after each transaction. Who is killed takes no other.
-    """
-
-    def __init__(self, world: World, number: int, happens: Callable[[], Awaitable[object]]) -> None:
-        self._records: Records = world.records
-        self._number = number
-        self._happens = happens
-        self._is_happening = False
-        self.steps = 0
-        self.reading = world.records.reading
-        self.glance = world.records.glance
-        self.world = replace(world, records=self)
-        world.objects.before = self.step
-
-    async def step(self, *_: object) -> None:
-        if self._is_happening:
-            return
-        self.steps += 1
-        if self.steps == self._number or (self.steps > self._number and self._happens is kill):
-            self._is_happening = True
-            try:
-                with suppress(ImageBusy, WrongState):
-                    await self._happens()
-            finally:
-                self._is_happening = False
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        await self.step()
-        async with self._records.transaction() as tx:
-            yield tx
-        await self.step()
-
-
-async def runs(world: World, deed: Deed, image: Image, number: int, happens: Callable[[], Awaitable[object]]) -> bool:
-    """Do it, with what happens at its n-th step; return whether it has so many."""
-    process = OneProcess(world, number, happens)
-    try:
-        await deed(process.world, image)
-    except* (Killed, ImageBusy, WrongState, ObjectMissing):
-        pass
-    world.objects.before = lambda *_: asyncio.sleep(0)
-    return process.steps >= number
 
 
 @pytest.mark.parametrize("deed", DEEDS)
