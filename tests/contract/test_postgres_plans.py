@@ -2,8 +2,7 @@
 """On Postgres, no query looks at more rows as there are more images: its plans are judged on a table with many."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from postgres_plans import EXPLAINS, LOOKS_AT_MOST, TIMES, looks, plans_in
 from record_work import WORK
 from safelight.adapters.records import snapshot
 from safelight.adapters.records.outbox import AfterCommit
@@ -30,12 +30,6 @@ from safelight.testing.postgres import Postgres
 from safelight.testing.samples import new_image
 
 IMAGES = 30_000
-LOOKS_AT_MOST = 1_000
-"""Rows, of any table, for a query that asks for ten. One that reads a whole table looks at many times as many."""
-
-TIMES = 7
-"""How often each work is done: from the sixth time on, Postgres may plan a statement for whatever it is asked."""
-
 SETTLED = "'2026-10-01'::timestamptz"
 ID = "lpad(to_hex(n), 32, '0')"
 FILL = (
@@ -79,16 +73,6 @@ FILL = (
     "ANALYZE",
 )
 """A database as it is in life: almost all images are ready, and a few are under way."""
-
-EXPLAINS = (
-    "LOAD 'auto_explain'",
-    "SET auto_explain.log_min_duration = 0",
-    "SET auto_explain.log_analyze = on",
-    "SET auto_explain.log_timing = off",
-    "SET auto_explain.log_format = json",
-    "SET auto_explain.log_level = notice",
-)
-"""Lets Postgres tell how it went about each statement, with how many rows it looked at."""
 
 
 @pytest.fixture(autouse=True)
@@ -138,17 +122,7 @@ async def explained(connection: AsyncConnection, work: Callable[[], Awaitable[ob
         await undone.rollback()
     await connection.exec_driver_sql("SELECT 1")  # Postgres tells of a statement when the next one begins
     await asyncio.sleep(0)
-    return [json.loads(said.partition("plan:\n")[2]) for said in heard if "plan:\n" in said]
-
-
-def looks(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield how many rows each part of a plan looks at, with what it does."""
-    if "Relation Name" in node and node["Node Type"] != "ModifyTable":
-        passed_over = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
-        rows = (node["Actual Rows"] + passed_over) * node["Actual Loops"]
-        yield f"{node['Node Type']} on {node['Relation Name']}", rows
-    for child in node.get("Plans", ()):
-        yield from looks(child)
+    return plans_in(heard)
 
 
 @pytest.mark.parametrize("name", WORK)

@@ -24,7 +24,7 @@ UNDER_WAY = (State.UPLOADED, State.PROCESSING, State.FAILED)
 AT_ONCE = 100
 
 MOST_COUNTED = 100_000
-"""So many images of each state are counted: of more, it matters no longer how many."""
+"""So many images of each state, and jobs of each lane, are counted: of more, it matters no longer how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def see_jobs(settings: Settings, *, limit: int) -> Overview:
     """Return what there is to do. Raises DataNotReady, StorageFailed."""
     async with database_for(settings) as database:
         queue = database.jobs if isinstance(database.jobs, PostgresQueue) else None
-        lanes = None if queue is None else await queue.loads()
+        lanes = None if queue is None else await queue.loads(at_most=MOST_COUNTED)
         held = () if queue is None else await queue.held(limit=limit)
         async with database.records.reading() as snapshot:
             counts = await snapshot.counts(at_most=MOST_COUNTED)

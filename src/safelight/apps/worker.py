@@ -176,7 +176,7 @@ async def _levels(world: World, renderer: SandboxRenderer) -> None:
         waiting_since = await snapshot.oldest_waiting()
     age = max(0.0, (world.clock.now() - waiting_since).total_seconds()) if waiting_since else 0.0
     for what, value in {
-        "queue_depth": await world.jobs.depth(),
+        "queue_depth": await world.jobs.depth(at_most=COUNTED_AT_MOST),
         "queue_age_seconds": age,
         "slots": world.settings.slots,
         "slots_busy": renderer.busy,

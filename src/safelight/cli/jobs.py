@@ -100,13 +100,13 @@ def _table(lanes: Sequence[LaneLoad]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Oldest waits since (UTC)", no_wrap=True)
     for lane in lanes:
-        counts = (f"{many:,}" for many in (lane.waiting, lane.later, lane.running, lane.held))
+        counts = map(_many, (lane.waiting, lane.later, lane.running, lane.held))
         table.add_row(*map(Text, (lane.lane, *counts, _moment(lane.oldest))))
     return table
 
 
 def _say_images(seen: Overview) -> None:
-    counts = ", ".join(f"{many:,}{'+' * (many == MOST_COUNTED)} {state}" for state, many in seen.images.items())
+    counts = ", ".join(f"{_many(many)} {state}" for state, many in seen.images.items())
     since = f"; the oldest waits since {_moment(seen.since)} UTC" if seen.since else ""
     out.print(f"Images: {counts}{since}.", markup=False)
     for image in seen.failed:
@@ -120,6 +120,10 @@ def _say_held(seen: Overview) -> None:
         out.print(f"  held  {job.number}  {job.job}  ended {job.tries} workers, {_moment(job.since)} UTC", markup=False)
     if seen.held:
         out.print("Once it is known what ended the workers: safelight jobs retry NUMBER")
+
+
+def _many(counted: int) -> str:
+    return f"{counted:,}{'+' * (counted == MOST_COUNTED)}"
 
 
 def _moment(at: datetime | None) -> str:

@@ -43,8 +43,11 @@ class Jobs(Protocol):
         """
         ...
 
-    async def depth(self) -> int:
-        """Return how many jobs wait, those for later included, and upkeep left out."""
+    async def depth(self, *, at_most: int | None = None) -> int:
+        """Return how many jobs wait, those for later included, and upkeep left out.
+
+        Where there are more than `at_most`, that.
+        """
         ...
 
     async def forget_finished(self) -> None:

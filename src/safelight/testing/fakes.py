@@ -84,9 +84,9 @@ class RecordingJobs:
         while self.queued:
             await handler(self.queued.pop(0)[0])
 
-    async def depth(self) -> int:
+    async def depth(self, *, at_most: int | None = None) -> int:
         """Return how many jobs wait."""
-        return len(self.queued)
+        return len(self.queued[:at_most])
 
     async def forget_finished(self) -> None:
         """Nothing is remembered of jobs that ran."""

@@ -40,6 +40,12 @@ COUNTED = (RENDERING, PURGING, WEBHOOKS)
 
 LANES = (*COUNTED, UPKEEP)
 
+LATER = "later "
+"""Before the name of a lane: where its jobs stand on Postgres until their time comes.
+
+PgQueuer looks for the next job by priority, and would pass by all that are not due, at each look of every worker.
+"""
+
 TURNS = 16
 """Priorities between two kinds of job: for turns within a kind."""
 

@@ -53,9 +53,10 @@ class MemoryQueue:
             manager.entrypoint(lane.name, concurrency_limit=limit, executor_factory=HandBack)(work.run)
         await run_manager(manager, work, grace=grace, stop_within=STOP_WITHIN)
 
-    async def depth(self) -> int:
-        """Return how many jobs wait, those for later included."""
-        return await self._queries.queued_work([QueueEntrypoint(lane.name) for lane in COUNTED])
+    async def depth(self, *, at_most: int | None = None) -> int:
+        """Return how many jobs wait, those for later included; where there are more than `at_most`, that."""
+        waiting = await self._queries.queued_work([QueueEntrypoint(lane.name) for lane in COUNTED])
+        return waiting if at_most is None else min(waiting, at_most)
 
     async def forget_finished(self) -> None:
         """Drop the log of jobs that are done, which PgQueuer keeps for ever."""

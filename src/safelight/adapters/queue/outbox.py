@@ -26,7 +26,7 @@ class PostgresOutbox:
     async def enqueue(self, job: Job, *, run_at: datetime | None, behind: int) -> None:
         """Queue a job, unless it is queued, running or held already."""
         if not isinstance(job, HELD) or not await self._queries.driver.fetch(IS_HELD, name_of(job).encode()):
-            await enqueue(self._queries, job, run_at=run_at, behind=behind, now=self._clock.now())
+            await enqueue(self._queries, job, run_at=run_at, behind=behind, now=self._clock.now(), apart=True)
             self._came = True
 
     async def committed(self) -> None:

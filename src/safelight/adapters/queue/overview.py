@@ -9,7 +9,7 @@ import asyncpg
 
 from safelight.adapters.queue.bell import RUNG
 from safelight.adapters.queue.errors import storage_failures
-from safelight.adapters.queue.lanes import LANES
+from safelight.adapters.queue.lanes import LANES, LATER
 from safelight.adapters.queue.schema import LOG, QUEUE, SETTINGS
 
 
@@ -35,16 +35,31 @@ class HeldJob:
     since: datetime
 
 
+def _queued(lane: str, when: str) -> str:
+    """Return the query for when so many jobs of a lane that are queued are due, the first of them first.
+
+    In the order of an index, so that it ends where the limit is, whatever else is in the table.
+    """
+    return f"""
+        SELECT execute_after FROM {QUEUE}
+        WHERE status = 'queued' AND entrypoint = {lane} AND execute_after {when} ORDER BY execute_after LIMIT $2
+    """  # noqa: S608 - our own names
+
+
+_LATER = f"'{LATER}' || lane.name"
+
 LOADS = f"""
     SELECT lane.name AS lane,
-        count(*) FILTER (WHERE job.status = 'queued' AND job.execute_after <= now()) AS waiting,
-        count(*) FILTER (WHERE job.status = 'queued' AND job.execute_after > now()) AS later,
-        count(*) FILTER (WHERE job.status = 'picked') AS running,
-        count(*) FILTER (WHERE job.status = 'failed') AS held,
-        min(job.execute_after) FILTER (WHERE job.status = 'queued' AND job.execute_after <= now()) AS oldest
+        least(due.count + let_in.count, $2) AS waiting, least(later.count + handed_back.count, $2) AS later,
+        (SELECT count(*) FROM {QUEUE} WHERE status = 'picked' AND entrypoint = lane.name) AS running,
+        (SELECT count(*) FROM {QUEUE} WHERE status = 'failed' AND entrypoint = lane.name) AS held,
+        least(due.oldest, let_in.oldest) AS oldest
     FROM unnest($1::text[]) WITH ORDINALITY AS lane(name, place)
-    LEFT JOIN {QUEUE} job ON job.entrypoint = lane.name
-    GROUP BY lane.name, lane.place ORDER BY lane.place
+    CROSS JOIN LATERAL (SELECT count(*), min(execute_after) AS oldest FROM ({_queued("lane.name", "<= now()")}) job) due
+    CROSS JOIN LATERAL (SELECT count(*), min(execute_after) AS oldest FROM ({_queued(_LATER, "<= now()")}) job) let_in
+    CROSS JOIN LATERAL (SELECT count(*) FROM ({_queued(_LATER, "> now()")}) job) later
+    CROSS JOIN LATERAL (SELECT count(*) FROM ({_queued("lane.name", "> now()")}) job) handed_back
+    ORDER BY lane.place
 """  # noqa: S608 - our own names
 
 HELD = f"""
@@ -69,10 +84,10 @@ RETRY = f"""
 """  # noqa: S608 - our own names
 
 
-async def loads(pool: asyncpg.Pool) -> Sequence[LaneLoad]:
-    """Return how much there is to do in each lane. Raises StorageFailed."""
+async def loads(pool: asyncpg.Pool, *, at_most: int) -> Sequence[LaneLoad]:
+    """Return how much there is to do in each lane, counting no further than `at_most`. Raises StorageFailed."""
     with storage_failures():
-        rows = await pool.fetch(LOADS, [lane.name for lane in LANES])
+        rows = await pool.fetch(LOADS, [lane.name for lane in LANES], at_most)
     return [LaneLoad(**row) for row in rows]
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.adapters.queue.bell import Bell, Channel
 from safelight.adapters.queue.driver import PoolDriver, TransactionDriver
 from safelight.adapters.queue.errors import storage_failures
-from safelight.adapters.queue.lanes import COUNTED, LANES
+from safelight.adapters.queue.lanes import COUNTED, LANES, LATER
 from safelight.adapters.queue.outages import tell_outages_briefly
 from safelight.adapters.queue.outbox import PostgresOutbox
 from safelight.adapters.queue.overview import HeldJob, LaneLoad, held_jobs, loads, retry_held
@@ -49,7 +49,9 @@ STOP_WITHIN = timedelta(seconds=5)
 LOG_KEPT = timedelta(minutes=10)
 """How long PgQueuer's own log remembers what happened to a job."""
 
-WAITING = f"SELECT count(*) FROM {QUEUE} WHERE status = 'queued' AND entrypoint = ANY($1)"  # noqa: S608 - our own name
+WAITING = f"""
+    SELECT count(*) FROM (SELECT FROM {QUEUE} WHERE status = 'queued' AND entrypoint = ANY($1) LIMIT $2) AS counted
+"""  # noqa: S608 - our own name
 
 FORGET_AT_ONCE = 10_000
 FORGET = f"""
@@ -135,14 +137,15 @@ class PostgresQueue:
         """Look at the queue: somebody says that jobs came."""
         self._wakes.wake()
 
-    async def depth(self) -> int:
-        """Return how many jobs wait, those for later included."""
+    async def depth(self, *, at_most: int | None = None) -> int:
+        """Return how many jobs wait, those for later included; where there are more than `at_most`, that."""
+        lanes = [prefix + lane.name for lane in COUNTED for prefix in ("", LATER)]
         with storage_failures():
-            return int(await self._pool.fetchval(WAITING, [lane.name for lane in COUNTED]))
+            return int(await self._pool.fetchval(WAITING, lanes, at_most))
 
-    async def loads(self) -> Sequence[LaneLoad]:
-        """Return how much there is to do in each lane."""
-        return await loads(self._pool)
+    async def loads(self, *, at_most: int) -> Sequence[LaneLoad]:
+        """Return how much there is to do in each lane, counting no further than that."""
+        return await loads(self._pool, at_most=at_most)
 
     async def held(self, *, limit: int) -> Sequence[HeldJob]:
         """Return jobs that are held, the oldest first."""

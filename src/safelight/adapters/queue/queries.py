@@ -14,6 +14,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 from safelight.adapters.queue.bell import RUNG
 from safelight.adapters.queue.driver import PoolDriver
 from safelight.adapters.queue.errors import LOST
+from safelight.adapters.queue.lanes import LATER
 from safelight.adapters.queue.schema import QUEUE, SETTINGS, builders
 from safelight.adapters.queue.wakes import Wakes
 
@@ -39,6 +40,23 @@ HAND_BACK = f"""
 """  # noqa: S608 - our own names
 """Queues a job again that this worker still has, as if it had not been taken, and tells the others."""
 
+LET_IN_AT_ONCE = 1000
+LOOK_EVERY_S = 1.0
+"""How often a worker that never waits looks for jobs whose time has come."""
+
+LET_IN = f"""
+    WITH due AS (
+        SELECT job.id FROM unnest($1::text[]) AS lane(name)
+        CROSS JOIN LATERAL (
+            SELECT id FROM {QUEUE}
+            WHERE status = 'queued' AND entrypoint = '{LATER}' || lane.name AND execute_after <= now()
+            ORDER BY execute_after LIMIT {LET_IN_AT_ONCE} FOR UPDATE SKIP LOCKED
+        ) job
+    )
+    UPDATE {QUEUE} AS job SET entrypoint = substr(job.entrypoint, {len(LATER) + 1}) FROM due WHERE job.id = due.id
+"""  # noqa: S608 - our own names
+"""Lets jobs into their lanes whose time has come."""
+
 SOONEST = f"""
     SELECT min(first.execute_after) - now() AS due
     FROM unnest($1::text[]) AS lane(name)
@@ -61,7 +79,7 @@ class WorkerQueries(Queries):
         self._poll_every = poll_every
         self._taken: dict[JobId, QueueEntrypoint] = {}
         self._wait: timedelta | None = None
-        self._lenient_until = 0.0
+        self._lenient_until = self._let_in_at = 0.0
         self._stopping = False
 
     def _ended(self, *jobs: Job) -> None:
@@ -97,6 +115,7 @@ class WorkerQueries(Queries):
             return []
         silence = NEVER if time.monotonic() < self._lenient_until else heartbeat_timeout
         try:
+            await self._let_in()
             found = await super().dequeue(batch_size, free, queue_manager_id, global_concurrency_limit, silence)
             jobs = [
                 job for job in found if job.id not in self._taken
@@ -120,12 +139,21 @@ class WorkerQueries(Queries):
         free = self._free()
         if self._wait is None and free:
             try:
-                due = (await self.driver.fetch(SOONEST, free))[0]["due"]
+                due = (await self.driver.fetch(SOONEST, [*free, *(LATER + lane for lane in free)]))[0]["due"]
             except LOST as error:
                 self._note_loss(error)
             else:
-                return min(due, self._poll_every) if isinstance(due, timedelta) else self._poll_every
+                if not isinstance(due, timedelta):
+                    return self._poll_every
+                self._let_in_at = min(self._let_in_at, time.monotonic() + due.total_seconds())
+                return min(due, self._poll_every)
         return self._poll_every if self._wait is None else self._wait
+
+    async def _let_in(self) -> None:
+        """Let jobs into their lanes whose time has come."""
+        if time.monotonic() >= self._let_in_at:
+            await self.driver.execute(LET_IN, list(self._places))
+            self._let_in_at = time.monotonic() + LOOK_EVERY_S
 
     async def retry_job(self, job: Job, delay: timedelta, _traceback_record: TracebackRecord | None) -> None:
         """Hand a job back. Where that fails, another worker has it once it is seen that nobody works on it."""

@@ -106,6 +106,30 @@ async def test_a_job_is_started_by_its_commit_not_by_the_clock(postgres_url: str
     assert time.monotonic() - asked_at < PROMPT_S
 
 
+async def test_jobs_for_later_count_as_waiting_once_their_time_has_come(postgres_url: str) -> None:
+    async with opened(postgres_url) as (queue, _):
+        await queue.enqueue(PROCESS, run_at=FrozenClock().now() + LONG)
+        await queue.enqueue(PURGE)
+        before = {load.lane: (load.waiting, load.later) for load in await queue.loads(at_most=10)}
+        await rows(postgres_url, "UPDATE safelight_pgqueuer SET execute_after = now() - interval '1 second'")
+        after = {load.lane: (load.waiting, load.later) for load in await queue.loads(at_most=10)}
+        depth = await queue.depth()
+
+    assert (before["rendering"], before["purging"]) == ((0, 1), (1, 0))
+    assert (after["rendering"], after["purging"]) == ((1, 0), (1, 0))
+    assert depth == 2
+
+
+async def test_no_more_jobs_are_counted_than_are_asked_for(postgres_url: str) -> None:
+    async with opened(postgres_url) as (queue, _):
+        for number in range(5):
+            await queue.enqueue(ProcessImage(image(number)))
+        loads = {load.lane: load.waiting for load in await queue.loads(at_most=3)}
+
+        assert (await queue.depth(at_most=3), await queue.depth()) == (3, 5)
+    assert loads["rendering"] == 3
+
+
 async def test_a_job_for_later_is_started_when_its_time_comes(postgres_url: str):
     log, clock = Log(), FrozenClock()
 
