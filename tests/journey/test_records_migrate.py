@@ -71,12 +71,13 @@ async def leave_behind(data: Path, uploaded: ImageId, processing: ImageId) -> No
 
 @dataclass(frozen=True)
 class Left:
-    """What a machine left in its folder: three images."""
+    """What a machine left in its folder: three images. `refused` is what was said while its server ran."""
 
     data: Path
     shown: dict[str, Any]
     uploaded: ImageId
     processing: ImageId
+    refused: subprocess.CompletedProcess[str]
 
     @property
     def images(self) -> list[str]:
@@ -107,7 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def left(folder: Path, call_as_application: Any, file: bytes) -> Left:
+def left(folder: Path, commands_in: Any, call_as_application: Any, file: bytes, postgres: Postgres) -> Left:
     """One machine, until it was killed: nobody heard of an image that is ready, and two others are not yet so."""
     nobody = f"http://127.0.0.1:{free_port()}/"
     settings = {**WEBHOOKS, "kinds": str(folder / "images.py"), "webhook_url": nobody}
@@ -116,9 +117,11 @@ def left(folder: Path, call_as_application: Any, file: bytes) -> Left:
         requested = [api.request(file) for _ in range(2)]
         for image in requested:
             assert api.upload(image["upload"], file).status_code == 201
+        unused = postgres.create_database("unused")
+        refused = commands_in(folder)("records", "migrate", "--from", one.data, "--to", unused)
     uploaded, processing = (ImageId(image["id"]) for image in requested)
     asyncio.run(leave_behind(folder / "data", uploaded, processing))
-    return Left(folder / "data", shown, uploaded, processing)
+    return Left(folder / "data", shown, uploaded, processing, refused)
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +207,14 @@ def test_a_run_that_is_killed_in_the_middle_leaves_nothing_and_the_next_one_carr
     assert "All of them were read back" in again.stdout
 
 
-def test_beside_a_server_nothing_is_carried(many: Many, command: Any, postgres_url: str) -> None:
-    refused = command("records", "migrate", "--from", many.left.data, "--to", postgres_url)
+def test_beside_a_server_nothing_is_carried(left: Left) -> None:
+    assert left.refused.returncode == 1
+    assert f"A server runs on {left.data}" in left.refused.stderr
+
+
+def test_the_records_that_stayed_in_the_folder_are_not_used_by_mistake(many: Many, command: Any) -> None:
+    """As they would be where somebody forgets to say SAFELIGHT_DATABASE_URL."""
+    refused = command("keys", "create", "app", "--data", many.left.data)
 
     assert refused.returncode == 1
-    assert f"A server runs on {many.left.data}" in refused.stderr
-    assert not many.programs[0].has_ended
+    assert "was last served with records on Postgres. Name that database: SAFELIGHT_DATABASE_URL" in refused.stderr

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from safelight.apps.addresses import Addresses
 from safelight.apps.api import open_api
 from safelight.apps.api_keys import first_key
+from safelight.apps.data_folder import remember_postgres
 from safelight.apps.database import migrate_database
 from safelight.apps.declared import declare
 from safelight.apps.kinds import remember_kinds
@@ -51,7 +52,7 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
     async with AsyncExitStack() as stack:
         stack.enter_context(data_lock(settings.data))
         await migrate_database(settings)
-        remember_kinds(settings.data, settings.kinds)
+        _remember(settings)
         listener = stack.enter_context(listening(settings.host, settings.port))
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(opened(settings, kinds, addresses))
@@ -74,6 +75,13 @@ async def run_all_in_one(settings: Settings, *, started: Callable[[Started], Non
         await stack.enter_async_context(beside(run_worker(world, renderer, notifier), stop=server.stop))
         stack.callback(world.end_within, settings.stop_grace)
         await server.serve(sockets=[listener])
+
+
+def _remember(settings: Settings) -> None:
+    """Note in the folder with what it is served, so that the next start cannot forget it."""
+    remember_kinds(settings.data, settings.kinds)
+    if settings.database_url is not None:
+        remember_postgres(settings.data)
 
 
 def _whole(world: World, app: App) -> App:

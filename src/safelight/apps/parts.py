@@ -10,6 +10,7 @@ from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api import open_api
 from safelight.apps.api_keys import keep_given_key
+from safelight.apps.data_folder import remember_postgres
 from safelight.apps.declared import declare
 from safelight.apps.process import prepare_process
 from safelight.apps.readiness import readiness
@@ -72,6 +73,8 @@ async def run_worker_part(settings: Settings, *, started: Started) -> None:
         addresses = Addresses.of(settings, port=listener.getsockname()[1])
         world = await stack.enter_async_context(opened(settings, kinds, addresses, keyring=without_keys))
         await declare(world)
+        if settings.storage_url is None:
+            remember_postgres(settings.data)
         renderer = await stack.enter_async_context(sandbox(settings, metrics=world.metrics))
         notifier = await stack.enter_async_context(webhooks(settings))
         ready = readiness(world)

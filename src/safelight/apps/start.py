@@ -5,10 +5,13 @@ from enum import StrEnum
 
 from safelight.adapters.keyring import KeyringInvalid, read_keyring
 from safelight.adapters.metrics import PrometheusMetrics
+from safelight.adapters.records.carry import is_left_behind
 from safelight.adapters.records.migrate_postgres import pending_postgres_migrations
 from safelight.adapters.system import SystemClock, SystemIds
 from safelight.apps.addresses import Addresses
 from safelight.apps.api_keys import KeyInvalid, parsed_key
+from safelight.apps.data_folder import records_elsewhere, records_left_behind
+from safelight.apps.database import DATABASE_FILE
 from safelight.apps.kinds import NO_KINDS, KindsForgotten, kinds_for, load_kinds
 from safelight.apps.lack import Lack
 from safelight.apps.storage import disk_folder, open_storage
@@ -57,6 +60,8 @@ async def see_that_it_can_start(settings: Settings, part: Part) -> Kinds:
 def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
     if part is Part.UPLOADS and disk_folder(settings) is None:
         yield "SAFELIGHT_STORAGE_URL is set: clients send bytes to the bucket itself, and there is nothing to do"
+    if settings.database_url is None and part is Part.UP and (elsewhere := records_elsewhere(settings.data)):
+        yield str(elsewhere)
     if part in {Part.API, Part.WORKER}:
         yield from map(str, lacking_for_sharing(settings))
 
@@ -127,10 +132,13 @@ async def _of_webhooks(settings: Settings, kinds: Kinds, part: Part) -> AsyncIte
 
 async def _of_servers(settings: Settings, part: Part) -> AsyncIterator[str]:
     if settings.database_url is not None and part is not Part.UPLOADS:
+        url = settings.database_url.get_secret_value()
         try:
-            lacking = await pending_postgres_migrations(settings.database_url.get_secret_value())
+            lacking = await pending_postgres_migrations(url)
             if lacking and part is not Part.UP:  # which migrates by itself
                 yield f"The database lacks the revisions {', '.join(lacking)}. First run, once: safelight migrate"
+            if await is_left_behind(settings.data / DATABASE_FILE, url):
+                yield str(records_left_behind(settings.data))
         except StorageFailed as error:
             yield f"SAFELIGHT_DATABASE_URL: {error}"
     if settings.storage_url is not None or (settings.storage_mirror is not None and part is not Part.UPLOADS):

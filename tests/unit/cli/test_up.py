@@ -1,5 +1,6 @@
 """`safelight up`, where it cannot begin: what is wrong, and what to do instead."""
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -11,8 +12,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from safelight.adapters.records.store import open_records
+from safelight.apps.data_folder import remember_postgres
 from safelight.cli.up import where_data_is
 from safelight.settings import Settings
+from safelight.testing.fakes import RecordingJobs
+from safelight.testing.samples import new_image
 
 Run = Callable[..., Result]
 
@@ -51,6 +56,30 @@ def test_a_damaged_database_sends_to_the_doctor(run: Run, data: Path) -> None:
 
     assert refused.exit_code == 1
     assert f"safelight doctor --data {data}" in refused.stderr
+
+
+async def test_a_postgres_without_images_is_refused_where_the_folder_has_some_of_its_own(
+    run: Run, data: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep would remove their objects, which no record there asks for."""
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", postgres_url)
+    async with open_records(data / "safelight.db", RecordingJobs()) as records, records.transaction() as tx:
+        await tx.add(new_image())
+
+    refused = await asyncio.to_thread(run, "up", "--port", 0, "--data", data)
+
+    assert refused.exit_code == 1
+    assert f"safelight records migrate --from {data}" in refused.stderr
+
+
+def test_a_folder_that_was_served_with_records_on_postgres_is_not_served_with_its_own(run: Run, data: Path) -> None:
+    remember_postgres(data)
+
+    refused = run("up", "--port", 0, "--data", data)
+
+    assert refused.exit_code == 1
+    assert "Name that database: SAFELIGHT_DATABASE_URL" in refused.stderr
+    assert f"remove {data / 'records-on-postgres'}" in refused.stderr
 
 
 def test_every_bad_setting_is_told_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.adapters.records.engine import SqliteDatabase
 from safelight.adapters.records.postgres import one_session
-from safelight.adapters.records.tables import metadata, supported
+from safelight.adapters.records.tables import image, metadata, supported
 from safelight.domain.errors import StorageFailed
 
 RECORDS = tuple(table for table in metadata.sorted_tables if table is not supported)
@@ -77,6 +77,17 @@ async def see_that_it_is_empty(url: str) -> None:
         await _see_empty(target)
 
 
+async def is_left_behind(path: Path, url: str) -> bool:
+    """Whether there are images in the database at `path`, and none in that at `url`. Raises StorageFailed."""
+    if not path.exists():  # noqa: ASYNC240 - once, at the start
+        return False
+    async with _reading(path) as source:
+        if not await _has_images(source):
+            return False
+    async with one_session(url) as target:
+        return not await _has_images(target)
+
+
 async def carry_records(path: Path, url: str, *, progress: Progress) -> Sequence[Tally]:
     """Carry every record from the database at `path` to that at `url`; both must be at the present revision.
 
@@ -120,6 +131,11 @@ async def _with_nul(table: Table, source: AsyncConnection) -> Sequence[str]:
         for one, is_there in zip(texts, found, strict=True)
         if is_there
     ]
+
+
+async def _has_images(connection: AsyncConnection) -> bool:
+    has_table = await connection.run_sync(lambda one: inspect(one).has_table(image.name))
+    return has_table and bool(await connection.scalar(select(exists().select_from(image))))
 
 
 async def _see_empty(target: AsyncConnection) -> None:

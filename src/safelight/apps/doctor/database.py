@@ -2,6 +2,7 @@
 
 from safelight.adapters.records.check import faults
 from safelight.adapters.records.migrate import pending_migrations
+from safelight.apps.data_folder import records_elsewhere
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.domain.errors import StorageFailed
@@ -13,6 +14,8 @@ def database(visit: Visit) -> list[Finding]:
     """Let SQLite check the file, and compare its revision with what this version knows."""
     folder = visit.settings.data
     path = folder / DATABASE_FILE
+    if elsewhere := records_elsewhere(folder):
+        return wrong("database", elsewhere.seen, elsewhere.cure)
     if not path.exists():
         return warning("database", f"there is no {DATABASE_FILE} yet", f"safelight migrate --data {folder}")
     if found := faults(path):

@@ -51,7 +51,7 @@ OF_THE_RECORDS: Sequence[Check] = (
     records.deliveries,
     owners.owners,
 )
-OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock, postgres.records_left_behind)
+OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock, postgres.left_behind)
 OF_ALL_ELSE: Sequence[Check] = (
     names.setting_names,
     sharing.sharing,

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.adapters.records.engine import SqliteDatabase
+from safelight.adapters.records.carry import is_left_behind
 from safelight.adapters.records.migrate_postgres import present_postgres_revision
 from safelight.adapters.records.postgres import ANSWER_WITHIN, PostgresDatabase
 from safelight.adapters.records.revisions import every_revision, lacking
-from safelight.adapters.records.tables import image
+from safelight.apps.data_folder import records_left_behind
 from safelight.apps.database import DATABASE_FILE
 from safelight.apps.doctor.finding import Finding, Visit, fine, warning, wrong
 from safelight.domain.errors import StorageFailed
@@ -83,27 +83,13 @@ async def clock(visit: Visit, connection: AsyncConnection) -> list[Finding]:
     return fine("clock", "this machine's clock and the database's agree")
 
 
-async def records_left_behind(visit: Visit, connection: AsyncConnection) -> list[Finding]:
-    """See that the folder has no images of its own from before, where this database has none at all."""
+async def left_behind(visit: Visit, _connection: AsyncConnection) -> list[Finding]:
+    """See that no images stayed in the folder's own database, where this one has none."""
     folder = visit.settings.data
-    if await _has_images(connection) or not (folder / DATABASE_FILE).exists():
+    if not await is_left_behind(folder / DATABASE_FILE, _url(visit)):
         return []
-    own = SqliteDatabase(folder / DATABASE_FILE)
-    try:
-        async with own.reading() as of_the_folder:
-            if not await _has_images(of_the_folder):
-                return []
-    finally:
-        await own.close()
-    return warning(
-        "records",
-        f"there are no images in this database, and {folder} has some of its own",
-        f"To go on with those: stop the server, then safelight records migrate --from {folder}",
-    )
-
-
-async def _has_images(connection: AsyncConnection) -> bool:
-    return bool(await connection.scalar(select(exists().select_from(image))))
+    lack = records_left_behind(folder)
+    return wrong("records", lack.seen, lack.cure)
 
 
 async def _one(connection: AsyncConnection, query: str) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from safelight.apps.data_folder import remember_postgres
 from safelight.apps.doctor.database import database
 from safelight.apps.doctor.finding import Level, Visit
 
@@ -48,6 +49,15 @@ def test_the_database_of_a_later_version_wants_that_version(visit: MakeVisit, da
     assert found.level is Level.WRONG
     assert "9999" in found.seen
     assert "later version" in found.cure
+
+
+def test_a_database_that_was_left_for_postgres_is_not_to_be_served(visit: MakeVisit, data: Path) -> None:
+    remember_postgres(data)
+
+    (found,) = database(visit())
+
+    assert found.level is Level.WRONG
+    assert "SAFELIGHT_DATABASE_URL" in found.cure
 
 
 def test_a_database_with_a_damaged_page_is_to_be_restored(visit: MakeVisit, data: Path) -> None:

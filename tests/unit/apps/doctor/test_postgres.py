@@ -122,15 +122,15 @@ async def test_records_that_stayed_in_the_folder_are_told_as_long_as_there_are_n
 ) -> None:
     visit = on_postgres()
     async with checks.opened(visit) as database, database.reading() as connection:
-        before = await checks.records_left_behind(visit, connection)
+        before = await checks.left_behind(visit, connection)
     async with records.transaction() as tx:
         await tx.add(new_image())
 
-    left = await found_by(checks.records_left_behind, visit)
+    left = await found_by(checks.left_behind, visit)
     await carry_records(data / "safelight.db", postgres_url, progress=Progress(lambda _: None, lambda *_: None))
 
     assert before == []
-    assert left.level is Level.WARNING
+    assert left.level is Level.WRONG
     assert f"safelight records migrate --from {data}" in left.cure
     async with checks.opened(visit) as database, database.reading() as connection:
-        assert await checks.records_left_behind(visit, connection) == []
+        assert await checks.left_behind(visit, connection) == []
