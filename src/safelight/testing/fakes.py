@@ -1,6 +1,6 @@
 """Small fakes of the ports: a clock that stands still, ids that count, and notes of what was asked for."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -189,7 +189,7 @@ class ScriptedRenderer:
         self.recipes: list[Recipe] = []
         self.sources: list[bytes] = []
 
-    async def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncIterator[Part]:
+    async def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncGenerator[Part, None]:
         """Read the source to its end, then play the script."""
         self.sources.append(b"".join([piece async for piece in source]))
         self.recipes.append(recipe)

@@ -1,27 +1,21 @@
 """The bytes of bodies are counted on their way, both ways."""
 
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from safelight.adapters.metrics import PrometheusMetrics
 from safelight.http.traffic import counted
 
 
-class Counting:
-    """ports.metrics.Metrics that adds up bytes."""
+class Counting(PrometheusMetrics):
+    """Adds up bytes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.bytes: Counter[str] = Counter()
-
-    def step(self, _step: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def latency(self, part: str, seconds: float) -> None: ...
 
     def moved(self, direction: str, count: int) -> None:
         self.bytes[direction] += count
-
-    def level(self, what: str, value: float) -> None: ...
 
 
 async def test_bodies_are_counted_and_pass_unchanged():

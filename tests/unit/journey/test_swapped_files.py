@@ -1,7 +1,7 @@
 """Bytes that are exchanged in the store, on a disk and on a real S3 server: never kept, never rendered unseen."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +52,7 @@ class HashingRenderer:
     def __init__(self, then: Callable[[], Awaitable[None]] = nothing) -> None:
         self._then = then
 
-    async def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncIterator[Part]:  # noqa: ARG002 - one is enough
+    async def render(self, source: AsyncIterator[bytes], recipe: Recipe) -> AsyncGenerator[Part, None]:  # noqa: ARG002 - one is enough
         content = b"".join([piece async for piece in source])
         await self._then()
         yield Inspected(InputFormat.JPEG, 96, 96, 1, len(content), hashlib.sha256(content).hexdigest())

@@ -20,8 +20,8 @@ from safelight.upkeep.sides import clear_image
 async def ready(stage: Any, *, original_kept: bool = True, **changes: object) -> Image:
     image = await stage.image_in(State.PROCESSING, **changes)
     async with stage.records.transaction() as tx:
-        changes = Changes(original_kept=original_kept)
-        done: Image = await tx.move(image.id, was=State.PROCESSING, now=State.READY, changes=changes)
+        kept = Changes(original_kept=original_kept)
+        done: Image = await tx.move(image.id, was=State.PROCESSING, now=State.READY, changes=kept)
     return done
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from safelight.domain.errors import Busy, ImageRejected, SafelightError, StorageFailed
+from safelight.domain.errors import Busy, ImageRejected, Reason, SafelightError, StorageFailed
 from safelight.worker.persistence import persistently
 
 AT_ONCE = (timedelta(0), timedelta(0))
@@ -42,7 +42,7 @@ async def test_after_the_last_pause_the_error_is_told() -> None:
 
 
 async def test_what_is_not_the_databases_fault_is_not_tried_again() -> None:
-    work = Work(ImageRejected("unprocessable"))
+    work = Work(ImageRejected(Reason.UNPROCESSABLE))
 
     with pytest.raises(ImageRejected):
         await persistently(work, pauses=AT_ONCE)

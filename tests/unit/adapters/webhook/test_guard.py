@@ -73,7 +73,7 @@ class Network(httpx.AsyncBaseTransport):
 
 
 async def post(network: Network, resolver: object, url: str = "https://app.example/hooks?a=1") -> httpx.Response:
-    transport = GuardedTransport(network, resolver)  # type: ignore[arg-type] - the fixture's class has no name here
+    transport = GuardedTransport(network, resolver)  # type: ignore[arg-type]  # the fixture's class has no name here
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
         return await http.post(url, content=b"body")
 
