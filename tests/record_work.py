@@ -112,7 +112,6 @@ WORK: dict[str, Work] = {
     "revoke_api_key": lambda tx: tx.revoke_api_key(KEY.id, at=NOW),
     "expire_api_key": lambda tx: tx.expire_api_key(KEY.id, at=NOW),
     "audit": lambda tx: tx.audit(EVENT, EVENT),
-    "audit_of": lambda tx: tx.audit_of(IMAGE),
     **{f"audit_log {number}": partial(_log, which) for number, which in enumerate(LOGS)},
     "audit_log further": lambda tx: tx.audit_log(AuditFilter(since=NOW), after=10, limit=10),
     **{f"audit_latest {number}": partial(_latest, which) for number, which in enumerate(LOGS)},

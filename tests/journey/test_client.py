@@ -29,9 +29,6 @@ from safelight_client import (
     WrongState,
 )
 
-CODES_OF_HTTP = {"internal_error", "not_found", "method_not_allowed", "bad_request", "request_timeout"}
-"""What the server says where it did not come to a step."""
-
 
 @pytest.fixture
 def safelight(api_server: Server) -> Any:

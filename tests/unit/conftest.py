@@ -49,6 +49,7 @@ from safelight.testing.fakes import (
     RulesAtOnce,
 )
 from safelight.testing.memory_store import MemoryObjectStore
+from safelight.testing.samples import audit_of
 from storing import World
 
 APPLICATION = Who(Role.APPLICATION, scopes=frozenset(Scope))
@@ -97,7 +98,7 @@ class Stage:
     async def actions(self, image_id: ImageId) -> list[Action]:
         """Return what the audit log says was done."""
         async with self.records.reading() as snapshot:
-            return [event.action for event in await snapshot.audit_of(image_id)]
+            return [event.action for event in await audit_of(image_id, snapshot)]
 
     async def owed(self) -> list[Delivery]:
         """Return the webhooks that are due by now."""

@@ -20,7 +20,7 @@ from safelight.domain.owner import OwnerLimits, Usage
 from safelight.domain.who import ApiKeyId, Scope
 from safelight.ports.snapshot import ImageFilter
 from safelight.testing.fakes import NOW
-from safelight.testing.samples import LOOK, VERIFIED, rendition
+from safelight.testing.samples import LOOK, VERIFIED, audit_of, rendition
 
 REQUESTED, UPLOADED, READY, REJECTED = (ImageId(f"{number:032x}") for number in (1, 2, 3, 4))
 
@@ -62,7 +62,7 @@ async def test_deliveries_keys_and_the_audit_log_are_what_they_were(records: Sql
     async with records.reading() as snapshot:
         (owed,) = await snapshot.unsettled_deliveries(NOW, limit=10)
         key = await snapshot.api_key(ApiKeyId("k1"))
-        (event,) = await snapshot.audit_of(READY)
+        (event,) = await audit_of(READY, snapshot)
 
     assert (owed.image_id, owed.event, owed.attempts) == (READY, WebhookEvent.READY, 0)
     assert key is not None

@@ -38,8 +38,6 @@ WRITING: tuple[Step, ...] = (
     encode_renditions,  #  small ones first; each is told as it is finished
 )
 
-PIPELINE = READING + WRITING
-
 
 def render(content: bytes, recipe: Recipe, tell: Tell) -> None:
     """Render an image, telling of each part as soon as it is there. Raises ImageRejected."""

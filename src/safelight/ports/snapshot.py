@@ -133,10 +133,6 @@ class Snapshot(Protocol):
         """Return all keys: oldest first."""
         ...
 
-    async def audit_of(self, image_id: ImageId) -> Sequence[AuditEvent]:
-        """Return what was done to an image: oldest first."""
-        ...
-
     async def audit_log(self, which: AuditFilter, *, after: int | None, limit: int) -> Sequence[tuple[int, AuditEvent]]:
         """Return events with their numbers, oldest first, beginning after number `after`."""
         ...

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from safelight.domain.events import AuditEvent
 from safelight.domain.image import Attachment, ImageId, Look, NewImage, Rendition, Verified
+from safelight.ports.snapshot import AuditFilter, Snapshot
 from safelight.testing.fakes import NOW
 
 UPLOAD_TTL = timedelta(minutes=15)
@@ -35,3 +37,8 @@ def new_image(number: int = 1, **changes: Any) -> NewImage:
 def rendition(image_id: ImageId, variant: str = "thumb", **changes: Any) -> Rendition:
     """Return a stored rendition of an image; `changes` replace its fields."""
     return replace(Rendition(image_id, variant, "0123456789abcdef", "webp", 96, 96, 3120), **changes)
+
+
+async def audit_of(image_id: ImageId, snapshot: Snapshot) -> list[AuditEvent]:
+    """Return what was done to an image: oldest first."""
+    return [event for _, event in await snapshot.audit_log(AuditFilter(image_id=image_id), after=None, limit=100)]

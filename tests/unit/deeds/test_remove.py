@@ -10,6 +10,7 @@ from safelight.domain.errors import WrongState
 from safelight.domain.events import TOLD, Action
 from safelight.domain.image import HOLDING, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
+from safelight.testing.samples import audit_of
 
 
 def occasion(stage: Any, *, told: bool = True) -> Occasion:
@@ -23,7 +24,7 @@ async def test_the_audit_log_says_who_removed_whose_image_and_why(stage: Any):
         await remove_image(image, occasion(stage), tx, result="replaced")
 
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(image.id)
+        (event,) = await audit_of(image.id, snapshot)
     assert (event.action, event.result, event.owner) == (Action.DELETED, "replaced", image.owner)
     assert (event.actor, event.address, event.request_id) == (stage.origin.who.name, "192.0.2.1", "request-1")
 

@@ -11,6 +11,7 @@ from safelight.domain import api_keys
 from safelight.domain.image import State
 from safelight.domain.tokens import Purpose
 from safelight.domain.who import ApiKeyId, Scope
+from safelight.testing.samples import audit_of
 
 NOBODYS_IMAGE = "f" * 32
 
@@ -137,7 +138,7 @@ async def test_a_key_may_act_for_a_user_by_naming_it(call: httpx.AsyncClient, ad
 
     image = await stage.stored(answer.json()["id"])
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(image.id)
+        (event,) = await audit_of(image.id, snapshot)
     assert image.owner == "user-42"
     assert event.actor == f"key:{KEY_ID} for user-42"
     assert (event.address, event.request_id) == ("127.0.0.1", answer.headers["x-request-id"])

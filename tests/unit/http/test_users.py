@@ -14,6 +14,7 @@ from safelight.domain.variant import cover
 from safelight.http.api import api
 from safelight.http.parts import Parts
 from safelight.testing.fakes import UsersAtTheirWord
+from safelight.testing.samples import audit_of
 
 MISSING = "f" * 32
 
@@ -111,7 +112,7 @@ async def test_a_user_uploads_what_a_rule_lets_it_upload_and_owns_it(call: httpx
     assert (await stage.stored(answer.json()["id"])).owner == "mary"
     assert [one.json()["code"] for one in (for_another, without_a_rule)] == ["not_allowed"] * 2
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(answer.json()["id"])
+        (event,) = await audit_of(answer.json()["id"], snapshot)
     assert event.actor == "user:mary"
 
 

@@ -12,6 +12,7 @@ from safelight.domain.image import HOLDING, Attachment, Image, ImageId, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
 from safelight.domain.who import Role, Who
 from safelight.journey.attach import Wanted, attach_image
+from safelight.testing.samples import audit_of
 from safelight.upkeep.delete import delete_image
 
 POST = Attachment("post", "7")
@@ -67,7 +68,7 @@ async def test_an_image_is_attached_and_the_audit_log_says_where(stage: Any):
 
     stored = await stage.stored(image.id)
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(image.id)
+        (event,) = await audit_of(image.id, snapshot)
     assert (stored.attached_to, stored.attached_at, stored.state) == (POST, stage.clock.now(), State.READY)
     assert (event.action, event.owner, event.target) == (Action.ATTACHED, image.owner, "record:post/7")
     assert stage.signals.changed_images == [image.id]
@@ -194,7 +195,7 @@ async def test_a_ready_image_takes_the_place_of_the_one_before_at_once(stage: An
 
     (owed,) = await stage.owed()
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(old.id)
+        (event,) = await audit_of(old.id, snapshot)
     assert await states(stage, old, new) == [State.DELETED, State.READY]
     assert (owed.event, owed.image_id) == (WebhookEvent.DELETED, old.id)
     assert stage.queued() == [PurgeImage(old.id), SendWebhook(owed.id)]

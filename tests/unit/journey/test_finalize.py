@@ -13,7 +13,7 @@ from safelight.domain.image import Attachment, Ending, Image, Look, Rendition, S
 from safelight.domain.jobs import ProcessImage, PurgeImage, ReprocessImage, SendWebhook
 from safelight.domain.outcome import Broken, Done, Outcome, Spoilt, Waits
 from safelight.journey.finalize import FAILED_MESSAGE, finalize_image
-from safelight.testing.samples import rendition
+from safelight.testing.samples import audit_of, rendition
 
 LOOK = Look("3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#7a5b3c")
 BROKEN = Broken("rendering_failed", "no answer")
@@ -155,7 +155,7 @@ async def test_the_audit_log_says_that_a_file_was_not_scanned(stage: Any):
     await finalize(stage, image, Done(LOOK, original_kept=True, unscanned="no connection"))
 
     async with stage.records.reading() as snapshot:
-        (event,) = await snapshot.audit_of(image.id)
+        (event,) = await audit_of(image.id, snapshot)
     assert (event.action, event.result) == (Action.READY, "unscanned")
 
 

@@ -13,6 +13,7 @@ from safelight.domain.jobs import ReprocessImage
 from safelight.domain.kind import Kind
 from safelight.domain.variant import fit
 from safelight.ports.records import Changes
+from safelight.testing.samples import audit_of
 from safelight.upkeep.owed import begin_reprocess, give_up_reprocess, owe_reprocess
 from safelight.upkeep.sides import clear_image
 
@@ -47,7 +48,7 @@ async def test_whoever_asked_for_it_is_noted(stage: Any):
     await owe_reprocess(image, stage.origin, records=stage.records, clock=stage.clock)
 
     async with stage.records.reading() as snapshot:
-        (noted,) = await snapshot.audit_of(image.id)
+        (noted,) = await audit_of(image.id, snapshot)
     assert (noted.action, noted.actor, noted.result) == (Action.REPROCESSED, stage.origin.name, "asked")
 
 

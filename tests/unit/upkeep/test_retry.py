@@ -8,6 +8,7 @@ from safelight.domain.errors import WrongState
 from safelight.domain.events import Action
 from safelight.domain.image import State
 from safelight.domain.jobs import ProcessImage
+from safelight.testing.samples import audit_of
 from safelight.upkeep.retry import retry_image
 
 
@@ -27,7 +28,7 @@ async def test_whoever_asked_for_it_is_noted(stage: Any):
     await retry_image(image.id, stage.origin, records=stage.records, signals=stage.signals, clock=stage.clock)
 
     async with stage.records.reading() as snapshot:
-        (noted,) = await snapshot.audit_of(image.id)
+        (noted,) = await audit_of(image.id, snapshot)
     assert (noted.actor, noted.address, noted.owner) == (stage.origin.name, "192.0.2.1", image.owner)
 
 

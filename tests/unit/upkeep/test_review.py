@@ -9,6 +9,7 @@ from safelight.domain.errors import ImageBusy, Reason, StorageFailed, WrongState
 from safelight.domain.events import Action, WebhookEvent
 from safelight.domain.image import Image, State
 from safelight.domain.jobs import PurgeImage, SendWebhook
+from safelight.testing.samples import audit_of
 from safelight.upkeep.owed import owe_reprocess
 from safelight.upkeep.review import Review, Verdict, review_image
 
@@ -74,7 +75,7 @@ async def test_the_audit_log_keeps_who_said_what_and_why(stage: Any, held: Image
     await review(stage, held, REJECT, reason="not a face")
 
     async with stage.records.reading() as snapshot:
-        reviewed, rejected = await snapshot.audit_of(held.id)
+        reviewed, rejected = await audit_of(held.id, snapshot)
     assert (reviewed.action, reviewed.result, reviewed.actor) == (
         Action.REVIEWED,
         "reject: not a face",

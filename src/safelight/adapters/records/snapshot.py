@@ -180,11 +180,6 @@ class SqlSnapshot:
         rows = await self._all(select(api_key).order_by(api_key.c.created_at, api_key.c.id))
         return [api_key_from(row) for row in rows]
 
-    async def audit_of(self, image_id: ImageId) -> Sequence[AuditEvent]:
-        """Return what was done to an image: oldest first."""
-        query = select(audit_event).where(audit_event.c.image_id == image_id).order_by(audit_event.c.id)
-        return [audit_from(row) for row in await self._all(query)]
-
     async def audit_log(self, which: AuditFilter, *, after: int | None, limit: int) -> Sequence[tuple[int, AuditEvent]]:
         """Return events with their numbers, oldest first, beginning after number `after`."""
         later = [_from_then(which) if after is None else audit_event.c.id > after]

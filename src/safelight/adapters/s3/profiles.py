@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from safelight.domain.image import ChecksumAlgorithm
 
 GIB = 1 << 30
-MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,6 @@ class Profile:
     has an upload URL may be able to do all that the credentials may by which it was signed."""
     checksums: frozenset[ChecksumAlgorithm] = frozenset()
     """Checksums that a signed upload is held to. Else the worker holds the bytes to them."""
-    equal_parts: bool = False
-    """Whether all parts of a multipart upload, but the last, must have one size."""
-    smallest_part: int = 5 * MIB
-    """For all parts but the last. It is AWS's, and everybody follows."""
     largest_put: int = 5 * GIB
     """For one PUT or one part. It is AWS's, and nobody has less."""
 
@@ -57,7 +52,6 @@ _ALL = (
         path_style=True,  # as its own examples do
         write_once=True,  # R2 documentation, "Conditional operations": on PutObject
         copy_if_match=True,  # the same page: on CopyObject
-        equal_parts=True,  # R2 documentation, "Multipart upload limitations"
         # No POST policy: 501 "Presigned post requests are not yet implemented".
     ),
     Profile(

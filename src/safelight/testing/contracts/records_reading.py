@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from safelight.domain.errors import ImageNotFound
-from safelight.domain.events import Action, AuditEvent, Delivery
+from safelight.domain.events import Delivery
 from safelight.domain.image import Attachment, Image, ImageId, State
 from safelight.domain.jobs import DeliveryId
 from safelight.domain.who import ApiKey, ApiKeyId
@@ -217,18 +217,6 @@ class RecordsReadingContract:
         async with records.reading() as snapshot:
             assert await snapshot.api_keys() == [old, young]
             assert await snapshot.api_key(ApiKeyId("k3")) is None
-
-    async def test_the_audit_log_tells_of_one_image_oldest_first(self, records: Records) -> None:
-        image_id = new_image().id
-        asked = AuditEvent(NOW, Action.REQUESTED, "user:42", image_id, "ok", "192.0.2.1", "request-1")
-        purged = AuditEvent(NOW, Action.PURGED, "system", image_id)
-        async with records.transaction() as tx:
-            await tx.audit(asked)
-            await tx.audit(AuditEvent(NOW, Action.KEY_CREATED, "system"))
-            await tx.audit(purged)
-
-        async with records.reading() as snapshot:
-            assert await snapshot.audit_of(image_id) == [asked, purged]
 
     async def test_images_are_counted_in_every_state(self, records: Records) -> None:
         for number, state in enumerate([State.READY, State.READY, State.FAILED], start=1):

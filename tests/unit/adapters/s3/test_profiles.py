@@ -3,7 +3,7 @@
 import pytest
 
 from safelight.adapters.s3.address import S3Address
-from safelight.adapters.s3.profiles import MIB, PROFILES, Profile
+from safelight.adapters.s3.profiles import PROFILES, Profile
 
 
 def test_the_profiles_are_those_of_the_documentation():
@@ -36,4 +36,3 @@ def test_a_profile_makes_an_address_of_what_its_customers_know(profile: Profile)
 
     assert (address.profile, address.path_style) == (profile, profile.path_style)
     assert "{" not in address.endpoint
-    assert profile.smallest_part == 5 * MIB
