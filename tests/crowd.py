@@ -117,7 +117,7 @@ class RendererByChance:
         yield Look("3OcRJYB4d3h", "#7a5b3c")
         for one in plan(recipe.variants, Size(800, 600)):
             yield Rendered(one.variant, one.format, one.size.width, one.size.height, b"a small picture")
-        for error in self._chance.choices([None, ImageRejected(Reason.DAMAGED), RenderingFailed("broken")], [8, 1, 2]):
+        for error in self._chance.choices([None, ImageRejected(Reason.DAMAGED), RenderingFailed("broken")], [6, 1, 3]):
             if error is not None:
                 raise error
 
@@ -164,8 +164,8 @@ class Crowd:
     def deeds(self, number: int) -> Sequence[Deed]:
         """Return so many, in an order by chance; some sorts are more frequent than others."""
         sorts = {
-            self.upload: 30, self.attach: 40, self.review: 10, self.confirm: 4, self.resign: 4, self.delete: 6,
-            self.delete_record: 3, self.erase: 2, self.block: 3, self.unblock: 8, self.recount: 3, self.switch: 8,
+            self.upload: 40, self.attach: 40, self.review: 16, self.confirm: 4, self.resign: 4, self.delete: 6,
+            self.delete_record: 3, self.erase: 2, self.block: 2, self.unblock: 8, self.recount: 3, self.switch: 8,
             self.zoom: 6, self.reprocess: 8, self.owe: 6, self.retry: 8, self.tokens: 3, self.answer: 6,
             self.reconcile: 6, self.forget: 3, self.sweep: 3,
         }  # fmt: skip
