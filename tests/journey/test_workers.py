@@ -77,6 +77,12 @@ def under_way(client: Client, photo: Path, eventually: Eventually) -> Image:
     return image
 
 
+def test_a_shared_folder_is_not_served_with_records_of_its_own(cluster: Cluster) -> None:
+    """What these would not know, their sweep would remove."""
+    with pytest.raises(RuntimeError, match="was last served with records on Postgres"):
+        Program(["up", "--data", str(cluster.data)], cluster.folder / "up.log", {}).start()
+
+
 def test_what_a_stopped_worker_was_rendering_is_begun_by_another_at_once(
     cluster: Cluster, photo: Path, eventually: Eventually
 ) -> None:
