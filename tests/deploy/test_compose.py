@@ -18,7 +18,6 @@ from jsonschema.validators import validator_for
 from safelight.adapters.keyring import read_keyring
 from safelight.adapters.s3.address import S3Address
 from safelight.apps.kinds import load_kinds
-from safelight.apps.serving import GRACE_S
 from safelight.cli.app import Commands
 from safelight.domain import api_keys
 from safelight.settings import Settings
@@ -115,7 +114,8 @@ def test_ports_and_times_are_in_keeping_with_the_settings():
 
     assert f"http://api:{DEFAULTS['port']};" in gateway
     assert f":{DEFAULTS['worker_port']}/healthz" in json.dumps(worker["healthcheck"])
-    assert seconds(api["stop_grace_period"]) > float(api["environment"]["SAFELIGHT_SHUTDOWN_DELAY"]) + GRACE_S
+    grace = DEFAULTS["call_grace"].total_seconds()
+    assert seconds(api["stop_grace_period"]) > float(api["environment"]["SAFELIGHT_SHUTDOWN_DELAY"]) + grace
     grace = DEFAULTS["stop_grace"].total_seconds()
     assert seconds(worker["stop_grace_period"]) > float(worker["environment"]["SAFELIGHT_SHUTDOWN_DELAY"]) + grace
     assert (

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from safelight.apps.kinds import load_kinds
-from safelight.apps.serving import GRACE_S
 from safelight.cli.app import Commands
 from safelight.domain.kind import BYTE_UNITS, parse_quantity
 from safelight.settings import Settings
@@ -129,7 +128,8 @@ def test_probes_go_where_the_part_listens(part: str, setting: str):
 def test_an_api_has_time_to_end_well():
     pod = PODS["Deployment/safelight-api"]
 
-    assert pod["terminationGracePeriodSeconds"] > float(environment(pod)["SAFELIGHT_SHUTDOWN_DELAY"]) + GRACE_S
+    delay = float(environment(pod)["SAFELIGHT_SHUTDOWN_DELAY"])
+    assert pod["terminationGracePeriodSeconds"] > delay + DEFAULTS["call_grace"].total_seconds()
 
 
 def test_a_worker_has_time_and_memory_for_all_of_its_slots():
@@ -138,7 +138,8 @@ def test_a_worker_has_time_and_memory_for_all_of_its_slots():
     limit = parse_quantity(pod["containers"][0]["resources"]["limits"]["memory"].replace("Gi", "GiB"), BYTE_UNITS)
 
     delay = float(environment(pod)["SAFELIGHT_SHUTDOWN_DELAY"])
-    assert pod["terminationGracePeriodSeconds"] > delay + DEFAULTS["stop_grace"].total_seconds() + GRACE_S
+    grace = DEFAULTS["stop_grace"] + DEFAULTS["call_grace"]
+    assert pod["terminationGracePeriodSeconds"] > delay + grace.total_seconds()
     assert limit > slots * DEFAULTS["render_memory_bytes"] + (512 << 20)
 
 

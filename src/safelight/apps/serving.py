@@ -1,6 +1,7 @@
 """How a process serves until a signal ends it: a socket that is known to be free, uvicorn on it, work beside it."""
 
 import asyncio
+import math
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -14,9 +15,6 @@ from safelight.http.connection import Limits, connection
 from safelight.http.cut_off import answering_cut_off
 from safelight.http.readiness import Readiness
 from safelight.settings import Settings
-
-GRACE_S = 10
-"""Time for requests under way to end, after SIGTERM or Ctrl-C."""
 
 
 def serve(settings: Settings, app: App, ready: Readiness, on_start: Callable[[Callable[[], None]], None]) -> "Server":
@@ -47,7 +45,7 @@ def uvicorn_config(settings: Settings, app: App) -> uvicorn.Config:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=math.ceil(settings.call_grace.total_seconds()),
         lifespan="off",
         ws="none",
     )

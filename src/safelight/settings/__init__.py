@@ -181,6 +181,9 @@ class Settings(BaseSettings):
         timedelta(0),
         description="After SIGTERM, how long to go on serving while /readyz says no, so that load balancers turn away",
     )
+    call_grace: FewSeconds = Field(
+        timedelta(seconds=10), description="Time for calls under way to be answered, once nothing new is taken"
+    )
 
     # Storage
     min_free_bytes: Bytes = Field(500_000_000, ge=0, description="Free space under which no upload is taken")
