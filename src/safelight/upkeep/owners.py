@@ -1,5 +1,8 @@
 """Block an owner at once, and let it go on again."""
 
+from contextlib import suppress
+
+from safelight.domain.errors import Busy, StorageFailed
 from safelight.domain.events import Action, Origin, owner_target
 from safelight.domain.image import State
 from safelight.domain.jobs import ProcessImage
@@ -36,7 +39,8 @@ async def unblock_owner(owner_id: str, origin: Origin, *, records: Records, cloc
                 origin.event(Action.OWNER_UNBLOCKED, at=clock.now(), owner=owner_id, target=owner_target(owner_id))
             )
     if unblocked:
-        await _queue_what_waited(owner_id, records)
+        with suppress(Busy, StorageFailed):  # the block has ended all the same: reconcile finds what waits
+            await _queue_what_waited(owner_id, records)
     return unblocked
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from safelight.domain import keys
-from safelight.domain.errors import OwnerBlocked
+from safelight.domain.errors import OwnerBlocked, StorageFailed
 from safelight.domain.events import Action
 from safelight.domain.image import HOLDING, Image, State
 from safelight.domain.jobs import ProcessImage
@@ -74,6 +74,19 @@ async def test_what_waited_for_the_end_of_a_block_is_queued_each_for_its_time(st
     assert sorted(stage.jobs.queued, key=str) == sorted(
         [(ProcessImage(at_once.id), None), (ProcessImage(later.id), due[later])], key=str
     )
+
+
+async def test_a_block_ends_though_the_queue_is_away(stage: Any, monkeypatch: pytest.MonkeyPatch):
+    await stage.image_in(State.UPLOADED, owner=ANNA)
+    await block(stage)
+
+    async def be_away(*_: object, **__: object) -> None:
+        raise StorageFailed("the queue gives no answer")
+
+    monkeypatch.setattr(stage.jobs, "enqueue", be_away)
+
+    assert await unblock(stage) is True
+    assert await blocked(stage) is False
 
 
 @pytest.mark.parametrize("owner_id", [BERT, ANNA])
