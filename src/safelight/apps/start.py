@@ -64,6 +64,12 @@ def _of_settings(settings: Settings, part: Part) -> Iterator[str]:
         yield str(elsewhere)
     if part in {Part.API, Part.WORKER}:
         yield from map(str, lacking_for_sharing(settings))
+    if part is not Part.UP and settings.storage_url is None and not settings.data.is_dir():
+        yield (
+            f"SAFELIGHT_DATA: there is no folder {settings.data}, and one that was made here would be no other host's. "
+            "Mount the one that all share; where it is to begin here, make it: "
+            f"mkdir -p -m 700 {settings.data}"
+        )
 
 
 def lacking_for_sharing(settings: Settings) -> Iterator[Lack]:

@@ -71,6 +71,17 @@ def test_up_lists_everything_that_is_wrong_at_once(
         assert f"SAFELIGHT_{wrong}" in refused.stderr
 
 
+@pytest.mark.parametrize("part", ["api", "worker", "uploads"])
+def test_a_folder_that_all_hosts_share_is_not_made_by_the_way(
+    run: Callable[..., Result], tmp_path: Path, part: str
+) -> None:
+    refused = run(part, "--data", tmp_path / "mounted")
+
+    assert refused.exit_code == 1
+    assert f"SAFELIGHT_DATA: there is no folder {tmp_path / 'mounted'}" in refused.stderr
+    assert not (tmp_path / "mounted").exists()
+
+
 def test_a_part_whose_port_is_taken_names_the_one_that_it_wanted(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
