@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,28 @@ async def test_no_work_looks_at_more_rows_as_there_are_more_images(engine: Async
     assert found
     seen = [look for plan in found for look in looks(plan["Plan"])]
     assert [look for look in seen if look[1] > LOOKS_AT_MOST] == []
+
+
+class Reading:
+    """A database of one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return nullcontext(self._connection)
+
+
+async def test_the_doctor_counts_no_more_rows_at_once_as_there_are_more_owners(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    visit = Visit(Settings(data=tmp_path), FrozenClock(), running=True, kinds=load_kinds(None))
+    async with engine.connect() as connection:
+        database: Any = Reading(connection)
+        found = await explained(connection, lambda: owners.owners(visit, database))
+
+    assert found
+    assert [look for plan in found for look in looks(plan["Plan"]) if look[1] > LOOKS_AT_MOST] == []
 
 
 @pytest.mark.parametrize("check", OF_THE_RECORDS)

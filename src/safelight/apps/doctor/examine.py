@@ -49,8 +49,10 @@ OF_THE_RECORDS: Sequence[Check] = (
     records.undeclared_images,
     kinds.older_kinds,
     records.deliveries,
-    owners.owners,
 )
+PIECE_BY_PIECE: Sequence[Check] = (owners.owners, objects.missing_objects)
+"""Checks that may take long: no transaction is open all the while, for nothing is tidied up behind one."""
+
 OF_POSTGRES: Sequence[Check] = (postgres.connections, postgres.clock, postgres.left_behind)
 OF_ALL_ELSE: Sequence[Check] = (
     names.setting_names,
@@ -133,8 +135,9 @@ async def _records(visit: Visit, database: Database, checks: Sequence[Check]) ->
             found = await _run(check, visit, connection)
         for finding in found:
             yield finding
-    for finding in await _run(objects.missing_objects, visit, database):
-        yield finding
+    for check in PIECE_BY_PIECE:
+        for finding in await _run(check, visit, database):
+            yield finding
     outbox = after_commit(MemoryQueue(visit.clock))
     for finding in await _run(objects.orphans, visit, SqlRecords(database, outbox=outbox)):
         yield finding

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.adapters.records.store import Database
 from safelight.adapters.records.tables import IS_OVER, image, in_state, owner
 from safelight.apps.doctor.chance import by_chance
 from safelight.apps.doctor.finding import ALL, Finding, Visit, fine, wrong
@@ -45,9 +46,9 @@ class Counted:
         self.told += differing[: NAMED - len(self.told)]
 
 
-async def owners(visit: Visit, connection: AsyncConnection) -> list[Finding]:
+async def owners(visit: Visit, database: Database) -> list[Finding]:
     """See that every owner's row is what is counted: quotas go by the row alone."""
-    counted = await _counted(visit, connection)
+    counted = await _counted(visit, database)
     if not counted.differing:
         return fine("owners", f"what {counted.owners:,} owners use is what is counted{_among(counted)}")
     more = f"; and {counted.differing - NAMED:,} more" if counted.differing > NAMED else ""
@@ -62,12 +63,13 @@ def _among(counted: Counted) -> str:
     return "" if counted.is_all else f", of {counted.owners:,} that {WITHIN_S:.0f} s were enough to count ({ALL})"
 
 
-async def _counted(visit: Visit, connection: AsyncConnection) -> Counted:
+async def _counted(visit: Visit, database: Database) -> Counted:
     """Count from one owner on to the last, and from the first to that one, for as long as there is time."""
     counted, end = Counted(), math.inf if visit.whole else time.monotonic() + WITHIN_S
-    start = await _by_chance(connection)
+    async with database.reading() as connection:
+        start = await _by_chance(connection)
     for after, last in ((start, None),) if start is None else ((start, None), (None, start)):
-        async for ids, differing in _portions(after, last, connection):
+        async for ids, differing in _portions(after, last, database):
             counted.add(len(ids), differing)
             visit.tell(f"owners: {counted.owners:,} counted")
             if ids and time.monotonic() > end:
@@ -77,14 +79,16 @@ async def _counted(visit: Visit, connection: AsyncConnection) -> Counted:
 
 
 async def _portions(
-    after: str | None, last: str | None, connection: AsyncConnection
+    after: str | None, last: str | None, database: Database
 ) -> AsyncIterator[tuple[Sequence[str], Sequence[Differing]]]:
-    """Yield some owners at a time, of those in that part, and which of these differ."""
+    """Yield some owners at a time, of those in that part, and which of these differ; each time of another moment."""
     while True:
         ids = select(owner.c.id).where(*_within(owner.c.id, after, last)).order_by(owner.c.id).limit(AT_ONCE)
-        some = (await connection.execute(ids)).scalars().all()
-        upto = some[-1] if len(some) == AT_ONCE else last
-        yield some, (await connection.execute(_differing(after, upto))).all()
+        async with database.reading() as connection:
+            some = (await connection.execute(ids)).scalars().all()
+            upto = some[-1] if len(some) == AT_ONCE else last
+            differing = (await connection.execute(_differing(after, upto))).all()
+        yield some, differing
         if upto == last:
             return
         after = upto
