@@ -37,12 +37,13 @@ FILL = (
     f"""
     INSERT INTO image (id, kind, state, public, owner, attached_type, attached_id, attached_at, filename, declared_type,
         declared_bytes, upload_attempt, attempt, token_generation, revision, original_kept, created_at, expires_at,
-        purged_at)
+        purged_at, next_attempt_at)
     SELECT {ID}, CASE WHEN n % 3 = 0 THEN 'banner' ELSE 'avatar' END,
-        CASE WHEN n % 50 = 0 THEN 'deleted' WHEN n % 1000 = 1 THEN 'uploaded' WHEN n % 1000 = 2 THEN 'processing'
+        CASE WHEN n % 10 = 0 THEN 'deleted' WHEN n % 1000 = 1 THEN 'uploaded' WHEN n % 1000 = 2 THEN 'processing'
              WHEN n % 1000 = 3 THEN 'requested' ELSE 'ready' END,
         true, 'user-' || n % 5000, 'user', n % 5000, {SETTLED}, 'me.jpg', 'image/jpeg', 4167727, 1, 1, 1, 9, true,
-        {SETTLED}, {SETTLED}, CASE WHEN n % 50 = 0 THEN {SETTLED} END
+        {SETTLED}, {SETTLED}, CASE WHEN n % 20 = 0 THEN {SETTLED} END,
+        CASE WHEN n % 20 = 10 THEN 'infinity'::timestamptz END
     FROM generate_series(100, {IMAGES}) AS n
     """,
     f"""
@@ -52,7 +53,9 @@ FILL = (
     """,
     f"""
     INSERT INTO delivery (id, image_id, event, created_at, attempts, next_attempt_at, settled_at)
-    SELECT {ID}, {ID}, 'image.ready', {SETTLED}, 1, {SETTLED}, {SETTLED} FROM generate_series(100, {IMAGES}) AS n
+    SELECT {ID}, {ID}, 'image.ready', {SETTLED}, 1, CASE WHEN n % 5 = 1 THEN 'infinity' ELSE {SETTLED} END,
+        CASE WHEN n % 5 <> 1 THEN {SETTLED} END
+    FROM generate_series(100, {IMAGES}) AS n
     """,
     f"""
     INSERT INTO audit_event (at, action, actor, image_id, result, owner)
@@ -73,7 +76,7 @@ FILL = (
     """,
     "ANALYZE",
 )
-"""A database as it is in life: almost all images are ready, and a few are under way."""
+"""A database as it is in life: most images are ready, a few under way, and many purges and webhooks wait for later."""
 
 
 @pytest.fixture(autouse=True)

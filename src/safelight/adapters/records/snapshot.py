@@ -151,7 +151,8 @@ class SqlSnapshot:
 
     async def unpurged(self, now: datetime, *, limit: int) -> Sequence[Image]:
         """Return images whose bytes are owed and that are due, longest due first."""
-        rows = await self._all(select(image).where(BYTES_ARE_OWED, now >= DUE).order_by(DUE).limit(limit))
+        due = select(image).where(BYTES_ARE_OWED, now >= DUE).order_by(image.c.purged_at, DUE)
+        rows = await self._all(due.limit(limit))
         return [image_from(row) for row in rows]
 
     async def unclear(self, now: datetime, *, limit: int) -> Sequence[Image]:
@@ -168,7 +169,8 @@ class SqlSnapshot:
     async def unsettled_deliveries(self, now: datetime, *, limit: int) -> Sequence[Delivery]:
         """Return deliveries that are neither settled nor waiting for a later time: longest due first."""
         due = select(delivery).where(IS_UNSETTLED, delivery.c.next_attempt_at <= now)
-        return [delivery_from(row) for row in await self._all(due.order_by(delivery.c.next_attempt_at).limit(limit))]
+        in_turn = due.order_by(delivery.c.settled_at, delivery.c.next_attempt_at).limit(limit)
+        return [delivery_from(row) for row in await self._all(in_turn)]
 
     async def api_key(self, key_id: ApiKeyId) -> ApiKey | None:
         """Return a key, revoked or not, or None."""

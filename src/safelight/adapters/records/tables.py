@@ -272,7 +272,8 @@ _index(
     image.c.attached_type.is_not(None),
 )
 # What upkeep looks for is a small part of all images: these indexes stay small. Their first column is the same in every
-# row, for SQLite's sake: without statistics, it prefers the index in which it can use more columns.
+# row, for SQLite's sake: without statistics, it prefers the index in which it can use more columns. Where that is NULL,
+# queries must ORDER BY it as well, for Postgres's sake: it does not see that it is the same in every row.
 _index("ix_image_requested", [image.c.state, image.c.expires_at], in_state(State.REQUESTED))
 _index("ix_image_uploaded", [image.c.state, DUE], in_state(State.UPLOADED))
 _index("ix_image_waiting", [image.c.state, image.c.owner], in_state(State.UPLOADED) & image.c.owner.is_not(None))
