@@ -176,9 +176,10 @@ async def test_the_doctor_looks_at_no_more_rows_as_there_are_more_images(
 async def test_a_sample_of_images_takes_a_look_at_an_index_for_each(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         found = await explained(connection, lambda: by_chance(in_state(State.READY), connection, most=10))
-        ids = await by_chance(in_state(State.READY), connection, most=10)
+        ids, is_all = await by_chance(in_state(State.READY), connection, most=10)
 
     assert 1 < len(ids) <= 10
+    assert not is_all
     assert [look for plan in found for look in looks(plan["Plan"]) if look[1] > LOOKS_AT_MOST] == []
 
 

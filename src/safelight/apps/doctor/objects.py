@@ -57,14 +57,16 @@ async def missing_objects(visit: Visit, database: Database) -> list[Finding]:
     """
     if not visit.bucket_answers:
         return []
-    looked = _Looked()
+    looked, is_all = _Looked(), True
     async with _objects(visit) if _is_there(visit) else nullcontext() as objects:
-        async for some in _all_ready(database) if visit.whole else _some_ready(database):
+        if visit.whole:
+            async for some in _all_ready(database):
+                await looked.look(some, objects)
+                visit.tell(f"objects: {looked.objects:,} of {looked.images:,} images looked for")
+        else:
+            some, is_all = await _some_ready(database)
             await looked.look(some, objects)
-            visit.tell(f"objects: {looked.objects:,} of {looked.images:,} images looked for")
-    whose = (
-        f"{looked.images:,} ready images{'' if looked.images < SAMPLE or visit.whole else f' by chance ({ALL})'} need"
-    )
+    whose = f"{looked.images:,} ready images{'' if is_all else f' by chance ({ALL})'} need"
     if not looked.missing:
         return fine("objects", f"all {looked.objects:,} that {whose} are there")
     return wrong(
@@ -118,11 +120,11 @@ class _Looked:
             self.missing.append(key)
 
 
-async def _some_ready(database: Database) -> AsyncIterator[Ready]:
+async def _some_ready(database: Database) -> tuple[Ready, bool]:
+    """Return ready images by chance, and whether these are all."""
     async with database.reading() as connection:
-        ids = await by_chance(in_state(State.READY), connection, most=SAMPLE)
-        some = await _ready((await SqlSnapshot(connection).images(ids)).values(), connection)
-    yield some
+        ids, is_all = await by_chance(in_state(State.READY), connection, most=SAMPLE)
+        return await _ready((await SqlSnapshot(connection).images(ids)).values(), connection), is_all
 
 
 async def _all_ready(database: Database) -> AsyncIterator[Ready]:

@@ -96,7 +96,7 @@ async def _portions(
 
 async def _by_chance(connection: AsyncConnection) -> str | None:
     """Return the owner of an image by chance; None where none has one."""
-    ids = await by_chance(image.c.owner.is_not(None), connection, most=1)
+    ids, _ = await by_chance(image.c.owner.is_not(None), connection, most=1)
     return (await connection.execute(select(image.c.owner).where(image.c.id.in_(ids)))).scalar()
 
 
