@@ -67,11 +67,11 @@ async def missing_objects(visit: Visit, database: Database) -> list[Finding]:
             some, is_all = await _some_ready(database)
             await looked.look(some, objects)
     whose = f"{looked.images:,} ready images{'' if is_all else f' by chance ({ALL})'} need"
-    if not looked.missing:
+    if not looked.missing.count:
         return fine("objects", f"all {looked.objects:,} that {whose} are there")
     return wrong(
         "objects",
-        f"{len(looked.missing):,} of {looked.objects:,} that {whose} are missing: {_some(looked.missing)}",
+        f"{looked.missing.count:,} of {looked.objects:,} that {whose} are missing: {looked.missing}",
         f"Copy them back into {_where(visit)} from your copy. Renditions can be made again where the original is "
         "there: safelight reprocess --all --kind KIND",
     )
@@ -86,14 +86,31 @@ async def orphans(visit: Visit, records: SqlRecords) -> list[Finding]:
     grace = max(settings.orphan_grace, settings.body_timeout) + 2 * max(settings.sweep_every, turns)
     found, whole = await _orphans(visit, records, grace)
     where = "" if whole else f" in what {ORPHANS_WITHIN_S:.0f} s were enough to see ({ALL})"
-    if not found:
+    if not found.count:
         return fine("orphans", f"no object without a record{where}")
     return warning(
         "orphans",
-        f"{len(found):,} objects that no record asks for{where}: {_some(found)}",
+        f"{found.count:,} objects that no record asks for{where}: {found}",
         "Was an older database restored just now? Then these are later images: copy them away before the server "
         "runs, for its sweep removes them. Otherwise let it run: safelight up",
     )
+
+
+@dataclass(slots=True)
+class _Found:
+    """Keys that were found: how many, and the first of them, however many there are."""
+
+    count: int = 0
+    first: list[Key] = field(default_factory=list)
+
+    def add(self, *keys: Key) -> None:
+        """Add some more."""
+        self.count += len(keys)
+        self.first += keys[: NAMED - len(self.first)]
+
+    def __str__(self) -> str:
+        """Name the first, and say how many more there are."""
+        return ", ".join(self.first) + (f" and {self.count - NAMED:,} more" if self.count > NAMED else "")
 
 
 @dataclass(slots=True)
@@ -102,14 +119,14 @@ class _Looked:
 
     images: int = 0
     objects: int = 0
-    missing: list[Key] = field(default_factory=list)
+    missing: _Found = field(default_factory=_Found)
 
     async def look(self, some: Ready, objects: ObjectStore | None) -> None:
         """Look for what these images need; without a store all of it is missing."""
         asked = [one.key for image, renditions in some for one in asked_of(image, renditions)]
         self.images, self.objects = self.images + len(some), self.objects + len(asked)
         if objects is None:
-            self.missing += asked
+            self.missing.add(*asked)
         else:
             await all_of((self._look_for(key, objects) for key in asked), LOOKED_FOR_AT_ONCE)
 
@@ -117,7 +134,7 @@ class _Looked:
         try:
             await objects.head(key)
         except ObjectMissing:
-            self.missing.append(key)
+            self.missing.add(key)
 
 
 async def _some_ready(database: Database) -> tuple[Ready, bool]:
@@ -145,9 +162,9 @@ async def _ready(images: Collection[Image], connection: AsyncConnection) -> Read
     return [(image, renditions.get(image.id, ())) for image in images]
 
 
-async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple[list[Key], bool]:
+async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple[_Found, bool]:
     """Return the keys that were found in time, and whether that were all."""
-    found: list[Key] = []
+    found = _Found()
     async with _objects(visit) as objects:
         looking = find_orphans(
             records=records,
@@ -158,7 +175,7 @@ async def _orphans(visit: Visit, records: SqlRecords, grace: timedelta) -> tuple
         try:
             async with asyncio.timeout(None if visit.whole else ORPHANS_WITHIN_S):
                 async for orphan in looking:
-                    found.append(orphan.key)  # noqa: PERF401 - what was found in time counts
+                    found.add(orphan.key)
         except TimeoutError:
             return found, False
     return found, True
@@ -178,8 +195,3 @@ def _where(visit: Visit) -> str:
     """Return what the store is called."""
     bucket = visit.settings.storage_url
     return str(visit.settings.data / OBJECTS_FOLDER) if bucket is None else bucket.partition("?")[0]
-
-
-def _some(keys: Sequence[Key]) -> str:
-    more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""
-    return ", ".join(keys[:NAMED]) + more
