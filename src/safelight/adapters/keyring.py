@@ -87,14 +87,18 @@ def read_keyring(path: Path) -> Keyring:
             seen = os.fstat(file.fileno())
             content = file.read()
     except OSError as error:
-        raise KeyringInvalid(path, f"it cannot be read ({error.strerror})") from None
+        raise KeyringInvalid(
+            path, f"it cannot be read ({error.strerror}); SAFELIGHT_KEYRING names a file that this user can read"
+        ) from None
     mode = S_IMODE(seen.st_mode)
     if mode & (NOT_THE_OWNER if seen.st_uid == os.geteuid() else NOT_THE_READERS):
         raise KeyringInvalid(path, f"others may read it (mode {mode:o}); run: chmod 600 {path}")
     try:
         return _parse(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        raise KeyringInvalid(path, "it is not of the form that the documentation shows") from None
+        raise KeyringInvalid(
+            path, "no signing keys are to be found in it; take it from another host or from a backup"
+        ) from None
 
 
 def change_keyring(path: Path, change: Callable[[Keyring], Keyring]) -> None:

@@ -16,5 +16,7 @@ def storage_failures() -> Iterator[None]:
     """Turn what is raised where Postgres is not to be had into StorageFailed."""
     try:
         yield
+    except OSError as error:  # as TimeoutError is
+        raise StorageFailed(f"the queue's database cannot be reached: {str(error) or type(error).__name__}") from error
     except LOST as error:
         raise StorageFailed(f"the queue's database says: {error or type(error).__name__}") from error
