@@ -83,4 +83,4 @@ def test_a_refused_call_names_the_right_that_is_lacking(command: Any, own_bucket
     refused = command("storage", "setup", storage_url=own_bucket, allowed_origins=ORIGIN)
 
     assert refused.returncode == 1
-    assert "Give them the right s3:GetBucketCORS" in " ".join(refused.stderr.split())
+    assert "give them the right s3:GetBucketCORS" in " ".join(refused.stderr.split())
