@@ -88,7 +88,7 @@ def read_keyring(path: Path) -> Keyring:
             content = file.read()
     except OSError as error:
         raise KeyringInvalid(
-            path, f"it cannot be read ({error.strerror}); SAFELIGHT_KEYRING names a file that this user can read"
+            path, f"it cannot be read ({error.strerror}); let SAFELIGHT_KEYRING name a file that this user can read"
         ) from None
     mode = S_IMODE(seen.st_mode)
     if mode & (NOT_THE_OWNER if seen.st_uid == os.geteuid() else NOT_THE_READERS):

@@ -50,7 +50,9 @@ def doctor(
     configure_logs(using.log_format)
     if storage and not buckets(using):
         raise misused("There is no bucket: set SAFELIGHT_STORAGE_URL, s3://bucket?...")
-    looking = _of_buckets(using) if storage else examine(using, clock=SystemClock(), whole=whole, tell=_HowFar(whole))
+    looking = (
+        _of_buckets(using) if storage else examine(using, clock=SystemClock(), whole=whole, tell=_HowFar(whole=whole))
+    )
     findings = asyncio.run(_examine(looking, quiet=as_json))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode([asdict(finding) for finding in findings])).decode())
@@ -63,7 +65,7 @@ def doctor(
 class _HowFar:
     """Says every few seconds how far a check is that looks at everything."""
 
-    def __init__(self, whole: bool) -> None:  # noqa: FBT001 - said by its name where it is made
+    def __init__(self, *, whole: bool) -> None:
         self._again_at = time.monotonic() + SAY_EVERY_S if whole else math.inf
 
     def __call__(self, how_far: str) -> None:
