@@ -30,9 +30,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def images(server: Server, file: bytes, call_as_application: Any) -> dict[str, dict[str, Any]]:
-    """A public and a protected image, ready, sent by an application that has an address like any other."""
+    """A public and a protected image, ready, sent by an application that has an address like any other.
+
+    Before any test: from that address comes one that gives wrong keys, too, and shuts it out for a minute.
+    """
     with call_as_application(server) as api:
         return {kind: api.ready(file, kind=kind) for kind in ("photo", "private-photo")}
 
